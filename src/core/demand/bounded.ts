@@ -1,0 +1,171 @@
+// Asynchronous stages that are bounded and keep order: the only ones of ours that hold anything.
+import { Observable, type OperatorFunction } from 'rxjs';
+import { inStage } from '../errors.js';
+import type { Recipe } from '../recipe.js';
+import { ambient, within } from './ambient.js';
+import { type StageContext, whereabouts } from './context.js';
+import { type StageOptions, enterStage } from './stage.js';
+
+/** What a work function returns when an item goes no further (it was gathered, or written and dropped). */
+export const nothing: unique symbol = Symbol('nothing');
+
+export interface BoundedOptions extends StageOptions {
+  /** Items worked on at once; results leave in the order of arrival. Default 1. */
+  readonly concurrency?: number;
+  /** Samples held at most (per-sample stages; batches are bounded by the run's `prefetch`). Default twice the concurrency. */
+  readonly limit?: number;
+  /** Take the next item only when nothing is held between here and the sink: for stages that read or write weights. */
+  readonly quiet?: boolean;
+}
+
+export interface Worker<A, B> {
+  /** The result, at once or later. A result at once holds nothing and costs no turn of the event loop. */
+  work(item: A): B | typeof nothing | Promise<B | typeof nothing>;
+  /** After the last item: one more result, if there is one. */
+  flush?(): B | typeof nothing | Promise<B | typeof nothing>;
+  /** At the end of the subscription, whatever ended it; after work under way has settled. */
+  stop?(): void | Promise<void>;
+}
+
+/** An asynchronous operator with demand: at most `limit` samples (or the run's `prefetch` batches) are held, order is kept. */
+export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (context: StageContext) => Worker<A, B>): OperatorFunction<A, B> {
+  const { concurrency = 1, limit = 2 * concurrency, quiet = false, per } = options;
+  return (source) =>
+    new Observable((subscriber) => {
+      const { context, above } = enterStage(recipe, options, { unit: per, limit: per === 'sample' ? limit : Number.POSITIVE_INFINITY });
+      const { place, gate } = context;
+      const queue: A[] = [];
+      const finished = new Map<number, B | typeof nothing>();
+      const working = new Set<Promise<unknown>>();
+      let worker: Worker<A, B> | undefined;
+      let started = 0;
+      let left = 0;
+      let running = 0;
+      let ended = false;
+      let flushing = false;
+      let draining = false;
+      let stopped = false;
+
+      const fail = (error: unknown, item?: A): void => {
+        if (!stopped) within(place.emitting, () => subscriber.error(inStage(place.name, error, whereabouts(item))));
+      };
+      const emit = (result: B | typeof nothing): void => {
+        if (result === nothing) return;
+        place.emitted++;
+        within(place.emitting, () => subscriber.next(result));
+      };
+      /** Calls the worker; `settle` gets the result at once, or when it is there. */
+      const call = (work: () => B | typeof nothing | Promise<B | typeof nothing>, item: A | undefined, settle: (result: B | typeof nothing) => void): void => {
+        let result: B | typeof nothing | Promise<B | typeof nothing>;
+        try {
+          result = work();
+        } catch (error) {
+          fail(error, item);
+          return;
+        }
+        if (!(result instanceof Promise)) {
+          settle(result);
+          return;
+        }
+        const promise = result.then(
+          (value) => {
+            working.delete(promise);
+            if (stopped) return;
+            settle(value);
+            pump();
+          },
+          (error) => {
+            working.delete(promise);
+            fail(error, item);
+          },
+        );
+        working.add(promise);
+      };
+      /** Results leave in order of arrival, each only while there is room for it below. */
+      const drain = (): void => {
+        if (draining) return;
+        draining = true;
+        while (!stopped && finished.has(left) && (per === 'batch' || place.isOpen())) {
+          const result = finished.get(left) as B | typeof nothing;
+          finished.delete(left++);
+          place.release();
+          emit(result);
+        }
+        draining = false;
+        if (ended && !stopped && !flushing && place.held === 0) finish();
+      };
+      const pump = (): void => {
+        while (!stopped && running < concurrency && queue.length > 0 && (!quiet || place.isQuiet())) {
+          const item = queue.shift() as A;
+          const index = started++;
+          running++;
+          call(
+            () => (worker as Worker<A, B>).work(item),
+            item,
+            (result) => {
+              running--;
+              finished.set(index, result);
+            },
+          );
+          drain();
+        }
+        drain();
+      };
+      const finish = (): void => {
+        flushing = true;
+        const complete = (): void => within(place.emitting, () => subscriber.complete());
+        if (worker?.flush === undefined) {
+          complete();
+          return;
+        }
+        place.take();
+        const end = (result: B | typeof nothing): void => {
+          place.release();
+          emit(result);
+          if (!stopped) complete();
+        };
+        const flush = async (): Promise<B | typeof nothing> => {
+          if (quiet) await place.quiet();
+          return (worker?.flush as () => B | typeof nothing | Promise<B | typeof nothing>)();
+        };
+        call(flush, undefined, end);
+      };
+
+      try {
+        worker = make(context);
+      } catch (error) {
+        gate.leave(place);
+        subscriber.error(inStage(place.name, error));
+        return undefined;
+      }
+      const unlisten = gate.onChange(pump);
+      const upstream = within(above, () =>
+        source.subscribe({
+          next(item) {
+            try {
+              place.arrive(ambient());
+            } catch (error) {
+              fail(error, item);
+              return;
+            }
+            place.take();
+            queue.push(item);
+            pump();
+          },
+          error: (error) => subscriber.error(error),
+          complete() {
+            ended = true;
+            drain();
+          },
+        }),
+      );
+      return () => {
+        stopped = true;
+        unlisten();
+        upstream.unsubscribe();
+        const under = [...working];
+        gate.track(Promise.allSettled(under).then(() => worker?.stop?.()));
+        gate.leave(place);
+      };
+    });
+}

@@ -14,9 +14,7 @@ export interface Column<A extends Data = Data> {
 }
 
 /** Text, bytes, lists, 64-bit integers: kept row by row or as the Arrow vector they came in; never computed on. */
-export type Carried =
-  | { readonly rows: number; readonly values: readonly unknown[] }
-  | { readonly rows: number; readonly arrow: unknown };
+export type Carried = { readonly rows: number; readonly values: readonly unknown[] } | { readonly rows: number; readonly arrow: unknown };
 
 /**
  * Where a sample comes from: the key of every draw and the cursor of resume.
@@ -70,11 +68,7 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /** The same batch with columns (and, if given, a grid) added. */
-export function withColumns<C, P extends Program | undefined, A extends object>(
-  batch: Batch<C, P>,
-  added: A,
-  grid?: readonly number[],
-): Batch<C & A, P> {
+export function withColumns<C, P extends Program | undefined, A extends object>(batch: Batch<C, P>, added: A, grid?: readonly number[]): Batch<C & A, P> {
   return { ...batch, columns: { ...batch.columns, ...added }, ...(grid === undefined ? {} : { grid }) };
 }
 

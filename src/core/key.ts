@@ -22,7 +22,7 @@ export function rootKey(seed: number): Key {
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new MaskflowError({ option: 'seed', rule: 'must be an integer from 0 to 2^53 − 1', value: seed, hint: 'Try --seed 0.' });
   }
-  return { k0: seed % LOW | 0, k1: Math.floor(seed / LOW) | 0, c1: 0, c2: 0, c3: 0 };
+  return { k0: (seed % LOW) | 0, k1: Math.floor(seed / LOW) | 0, c1: 0, c2: 0, c3: 0 };
 }
 
 /** A new key for a named part of `key`: another stage, parameter or purpose. */
@@ -48,7 +48,7 @@ export function sampleKey(stage: Key, origin: Pick<Origin, 'source' | 'id' | 'ep
   if (!(source >= 0 && source < sources && id >= 0 && id < ids && epoch >= 0 && epoch < LOW)) {
     throw new MaskflowError({ rule: 'an origin needs source < 2048, id < 2^53 and epoch < 2^32, none negative', value: { source, id, epoch } });
   }
-  return { k0: stage.k0, k1: stage.k1, c1: epoch | 0, c2: id % LOW | 0, c3: (Math.floor(id / LOW) + source * 2 ** 21) | 0 };
+  return { k0: stage.k0, k1: stage.k1, c1: epoch | 0, c2: (id % LOW) | 0, c3: (Math.floor(id / LOW) + source * 2 ** 21) | 0 };
 }
 
 /** The first `count` words of a key, uniform in [0, 2^32); the cheapest draw, and the one that masks rank. */

@@ -28,7 +28,10 @@ export interface Pipeline<P extends Readonly<Record<string, OptionValue>> = Read
  * @example
  * export default pipeline({ epochs: 20, batchSize: 256 }, ({ epochs: n, batchSize, out }) => source.pipe(epochs(n), …));
  */
-export function pipeline<P extends Readonly<Record<string, OptionValue>>>(defaults: P, build: (options: Widen<P> & Paths) => Observable<unknown>): Pipeline<Widen<P>> {
+export function pipeline<P extends Readonly<Record<string, OptionValue>>>(
+  defaults: P,
+  build: (options: Widen<P> & Paths) => Observable<unknown>,
+): Pipeline<Widen<P>> {
   for (const [name, value] of Object.entries(defaults)) {
     if (!['number', 'string', 'boolean'].includes(typeof value)) {
       throw new MaskflowError({ stage: 'pipeline', option: name, rule: 'a default must be a number, a string or a boolean', value });
@@ -48,7 +51,9 @@ export function resolveOptions<P extends Readonly<Record<string, OptionValue>>>(
         stage: 'pipeline',
         option: name,
         rule: 'there is no such option',
-        hint: `${near ? `Did you mean ${near}? ` : ''}Options: ${Object.entries(defaults).map(([key, v]) => `${key}=${v}`).join(', ')}.`,
+        hint: `${near ? `Did you mean ${near}? ` : ''}Options: ${Object.entries(defaults)
+          .map(([key, v]) => `${key}=${v}`)
+          .join(', ')}.`,
       });
     }
     result[name] = read(name, value, standard);

@@ -58,6 +58,8 @@ export interface Program<O extends string = string> {
   readonly weights: string;
   /** Names of the columns that it reads, given those that there are; a missing one is an error thrown here. */
   inputs(signature: Signature): readonly string[];
+  /** Columns that the model derives from the batch on the host (index plans); the `model` stage adds them. */
+  prepare?(batch: AnyBatch): Readonly<Record<string, Column>>;
   parameters(signature: Signature): Parameters;
   draws(signature: Signature): Readonly<Record<string, Draw>>;
   /** What a checkpoint's config.json says of the model, with the names that Hugging Face uses. */

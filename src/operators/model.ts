@@ -1,4 +1,4 @@
-import type { AnyBatch, Batch } from '../core/batch.js';
+import type { AnyBatch } from '../core/batch.js';
 import { stage } from '../core/demand/index.js';
 import type { Program } from '../core/program.js';
 import { recipe } from '../core/recipe.js';
@@ -11,15 +11,15 @@ export interface ModelOptions {
 
 /**
  * Attaches a model: from here on the batch carries the program whose outputs losses, `evaluate` and `train` ask for.
- * Nothing is computed here.
+ * Nothing is computed here but the host columns that the model asks for (`prepare`: index plans of the visible tokens).
  *
  * @example
  * masked.pipe(model(vitMae({ width: 96 })), loss(patchReconstruction()), train(adamw()));
  */
 export function model<In, Out extends string>(program: Program<Out>, { name = 'model' }: ModelOptions = {}): ModelStage<In, Out> {
-  const operator = stage<AnyBatch, AnyBatch>(recipe('maskflow/operators', 'model', { model: program.recipe }), { name, per: 'batch' }, () => (batch) => ({ ...batch, program }));
-  return operator as unknown as ModelStage<In, Out> & ((s: never) => never) as ModelStage<In, Out>;
+  const operator = stage<AnyBatch, AnyBatch>(recipe('maskflow/operators', 'model', { model: program.recipe }), { name, per: 'batch' }, () => (batch) => {
+    const prepared = program.prepare?.(batch);
+    return { ...batch, ...(prepared === undefined ? {} : { columns: { ...batch.columns, ...prepared } }), program };
+  });
+  return operator as unknown as ModelStage<In, Out>;
 }
-
-/** Batches whose program is known; for code that reads it. */
-export type Described<O extends string> = Batch<unknown, Program<O>>;

@@ -95,6 +95,8 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
         if (ended && !stopped && !flushing && place.held === 0) finish();
       };
       const pump = (): void => {
+        // What is finished leaves first: it is held below by the time that a quiet stage asks whether it may go on.
+        drain();
         while (!stopped && running < concurrency && queue.length > 0 && (!quiet || place.isQuiet())) {
           const item = queue.shift() as A;
           const index = started++;
@@ -109,7 +111,6 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
           );
           drain();
         }
-        drain();
       };
       const finish = (): void => {
         flushing = true;

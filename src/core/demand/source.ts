@@ -37,7 +37,11 @@ const stored: OrderRequest = { epochs: 1, scopes: [] };
  * @param recipe what it is; its name is the stage's name in errors
  * @param open called at subscription, so that nothing is opened before somebody wants it
  */
-export function source<F>(recipe: Recipe, open: () => Indexed<F> | Streamed<F> | Promise<Indexed<F> | Streamed<F>>, share: Share = { rank: 0, world: 1 }): Observable<Sample<F>> {
+export function source<F>(
+  recipe: Recipe,
+  open: () => Indexed<F> | Streamed<F> | Promise<Indexed<F> | Streamed<F>>,
+  share: Share = { rank: 0, world: 1 },
+): Observable<Sample<F>> {
   return new Observable((subscriber) => {
     const current = ambient();
     if (current === undefined && runsUnderWay() > 0) {

@@ -11,10 +11,16 @@ export interface StageOptions {
   readonly name?: string | undefined;
   /** `sample` stages let `epochs` and `shuffle` below them reach the source; for all others those are an error. */
   readonly per: 'sample' | 'batch';
+  /** Samples that the stage gathers before it emits, so that gathering is not taken for a blockage. */
+  readonly samples?: number;
 }
 
 /** Opens a place for a stage at the gate in force (or at a new one), with the ambient value for what is above it. */
-export function enterStage(recipe: Recipe, { name = recipe.name, per }: StageOptions, held: { unit?: Unit; limit?: number } = {}): { context: StageContext; above: Ambient } {
+export function enterStage(
+  recipe: Recipe,
+  { name = recipe.name, per }: StageOptions,
+  held: { unit?: Unit; limit?: number } = {},
+): { context: StageContext; above: Ambient } {
   const current = ambient();
   const gate = current?.gate ?? new Gate();
   const asking = current?.order?.scopes.at(-1);
@@ -53,11 +59,16 @@ export interface Collector<A> {
 }
 
 /** A synchronous operator that may gather: it decides itself when it emits. What it gathers counts as nothing held. */
-export function collecting<A, B>(recipe: Recipe, options: StageOptions, make: (context: StageContext, emit: (item: B) => void) => Collector<A>): OperatorFunction<A, B> {
+export function collecting<A, B>(
+  recipe: Recipe,
+  options: StageOptions,
+  make: (context: StageContext, emit: (item: B) => void) => Collector<A>,
+): OperatorFunction<A, B> {
   return (source) =>
     new Observable((subscriber) => {
       const { context, above } = enterStage(recipe, options);
       const { place, gate } = context;
+      if (options.samples !== undefined) gate.expect(options.samples);
       const fail = (error: unknown, item?: A): void => subscriber.error(inStage(place.name, error, whereabouts(item)));
       const emit = (item: B): void => {
         place.emitted++;

@@ -47,6 +47,11 @@ export class Ranges {
     return range !== undefined && range[0] <= from ? range[1] : from;
   }
 
+  /** One past its greatest integer; 0 where it is empty. */
+  get end(): number {
+    return this.#ranges.at(-1)?.[1] ?? 0;
+  }
+
   /** How many integers are in it. */
   get size(): number {
     return this.#ranges.reduce((sum, [from, to]) => sum + to - from, 0);

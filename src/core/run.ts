@@ -32,6 +32,8 @@ export interface Run {
   atStop(save: () => Promise<void>): void;
   /** Figures for result.json; later ones of a name replace earlier ones, nested objects are merged. */
   report(figures: Readonly<Record<string, unknown>>): void;
+  /** A source says what data it reads; at a resume another fingerprint is an error. */
+  data(source: string, fingerprint: string): void;
   /** A line for whoever watches: on a terminal above the progress line, elsewhere plain. */
   say(line: string): void;
 }

@@ -60,6 +60,7 @@ export function batch<F extends object>(size: number, options: BatchOptions = {}
         if (gathered.length === size) send();
       },
       complete: send,
+      position: () => gathered.at(-1)?.origin.position ?? -1,
     };
   });
 }

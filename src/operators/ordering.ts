@@ -25,8 +25,7 @@ export function ordering<S extends Sample<unknown>>(name: string, options: objec
               subscriber.error(inStage(name, error));
               return;
             }
-            place.emitted++;
-            within(place.emitting, () => subscriber.next(sample));
+            place.emit(subscriber, sample);
           },
           error: (error) => subscriber.error(error),
           complete: () => within(place.emitting, () => subscriber.complete()),

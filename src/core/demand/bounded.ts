@@ -21,10 +21,25 @@ export interface BoundedOptions extends StageOptions {
 export interface Worker<A, B> {
   /** The result, at once or later. A result at once holds nothing and costs no turn of the event loop. */
   work(item: A): B | typeof nothing | Promise<B | typeof nothing>;
+  /**
+   * Once the result has been passed on and nothing is held below: work that must see what the stages below made of the item
+   * (a checkpoint). The next item waits for it. Only with concurrency 1; undefined = nothing to do.
+   */
+  after?(item: A): Promise<void> | undefined;
   /** After the last item: one more result, if there is one. */
   flush?(): B | typeof nothing | Promise<B | typeof nothing>;
   /** At the end of the subscription, whatever ended it; after work under way has settled. */
   stop?(): void | Promise<void>;
+}
+
+/** What a worker threw, in its place among the results: errors surface in the order of arrival, after what came before. */
+class Failure<A> {
+  readonly error: unknown;
+  readonly item: A | undefined;
+  constructor(error: unknown, item: A | undefined) {
+    this.error = error;
+    this.item = item;
+  }
 }
 
 /** An asynchronous operator with demand: at most `limit` samples (or the run's `prefetch` batches) are held, order is kept. */
@@ -35,7 +50,7 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
       const { context, above } = enterStage(recipe, options, { unit: per, limit: per === 'sample' ? limit : Number.POSITIVE_INFINITY });
       const { place, gate } = context;
       const queue: A[] = [];
-      const finished = new Map<number, B | typeof nothing>();
+      const finished = new Map<number, B | typeof nothing | Failure<A>>();
       const working = new Set<Promise<unknown>>();
       let worker: Worker<A, B> | undefined;
       let started = 0;
@@ -45,22 +60,23 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
       let flushing = false;
       let draining = false;
       let stopped = false;
+      /** The item whose `after` is still to be done. */
+      let passed: { readonly item: A } | undefined;
 
       const fail = (error: unknown, item?: A): void => {
         if (!stopped) within(place.emitting, () => subscriber.error(inStage(place.name, error, whereabouts(item))));
       };
       const emit = (result: B | typeof nothing): void => {
         if (result === nothing) return;
-        place.emitted++;
-        within(place.emitting, () => subscriber.next(result));
+        place.emit(subscriber, result);
       };
-      /** Calls the worker; `settle` gets the result at once, or when it is there. */
-      const call = (work: () => B | typeof nothing | Promise<B | typeof nothing>, item: A | undefined, settle: (result: B | typeof nothing) => void): void => {
+      /** Calls the worker; `settle` gets the result or the failure at once, or when it is there. */
+      const call = (work: () => B | typeof nothing | Promise<B | typeof nothing>, item: A | undefined, settle: (result: B | typeof nothing | Failure<A>) => void): void => {
         let result: B | typeof nothing | Promise<B | typeof nothing>;
         try {
           result = work();
         } catch (error) {
-          fail(error, item);
+          settle(new Failure(error, item));
           return;
         }
         if (!(result instanceof Promise)) {
@@ -76,7 +92,9 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
           },
           (error) => {
             working.delete(promise);
-            fail(error, item);
+            if (stopped) return;
+            settle(new Failure(error, item));
+            pump();
           },
         );
         working.add(promise);
@@ -86,21 +104,40 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
         if (draining) return;
         draining = true;
         while (!stopped && finished.has(left) && (per === 'batch' || place.isOpen())) {
-          const result = finished.get(left) as B | typeof nothing;
+          const result = finished.get(left) as B | typeof nothing | Failure<A>;
           finished.delete(left++);
           place.release();
+          if (result instanceof Failure) {
+            fail(result.error, result.item);
+            break;
+          }
+          // From here to the end of `after` this stage is busy: those above that wait for quiet wait for it.
+          place.busy = worker?.after !== undefined;
           emit(result);
         }
         draining = false;
-        if (ended && !stopped && !flushing && place.held === 0) finish();
+        afterwards();
+        if (ended && !stopped && !flushing && place.held === 0 && !place.busy) finish();
+      };
+      const afterwards = (): void => {
+        if (stopped || passed === undefined || !place.busy || !place.isQuiet()) return;
+        const { item } = passed;
+        passed = undefined;
+        const done = (result: unknown): void => {
+          place.busy = false;
+          if (result instanceof Failure) fail(result.error, item);
+          else gate.changed();
+        };
+        call(() => (worker as Worker<A, B>).after?.(item)?.then(() => nothing) ?? nothing, item, done);
       };
       const pump = (): void => {
         // What is finished leaves first: it is held below by the time that a quiet stage asks whether it may go on.
         drain();
-        while (!stopped && running < concurrency && queue.length > 0 && (!quiet || place.isQuiet())) {
+        while (!stopped && running < concurrency && queue.length > 0 && !place.busy && (!quiet || place.isQuiet())) {
           const item = queue.shift() as A;
           const index = started++;
           running++;
+          if (worker?.after !== undefined) passed = { item };
           call(
             () => (worker as Worker<A, B>).work(item),
             item,
@@ -120,8 +157,12 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
           return;
         }
         place.take();
-        const end = (result: B | typeof nothing): void => {
+        const end = (result: B | typeof nothing | Failure<A>): void => {
           place.release();
+          if (result instanceof Failure) {
+            fail(result.error);
+            return;
+          }
           emit(result);
           if (!stopped) complete();
         };

@@ -8,7 +8,7 @@ import { type Key, fold, rootKey } from '../key.js';
 import type { Recipe } from '../recipe.js';
 import type { Run } from '../run.js';
 import { Cursor } from '../cursor.js';
-import type { Ambient } from './ambient.js';
+import { type Ambient, within } from './ambient.js';
 import { fillUpWarning } from './fillUp.js';
 
 /** What a place holds: samples (own limit), batches (the gate's budget), or nothing (synchronous stages and sources). */
@@ -23,6 +23,8 @@ export interface GateOptions {
   readonly warn?: (message: string) => void;
   /** Warn when this many samples have entered since something last arrived; default 10,000. */
   readonly warnAfter?: number;
+  /** Told of every item that leaves a place: for `describe` and live views. */
+  readonly observe?: (place: Place, item: unknown) => void;
 }
 
 export class Gate {
@@ -31,13 +33,15 @@ export class Gate {
   readonly root: Key;
   readonly cursor: Cursor;
   readonly run: Run | undefined;
+  readonly observe: ((place: Place, item: unknown) => void) | undefined;
   /** Batches held now, and the most there ever were. */
   batches = 0;
   mostBatches = 0;
   /** Sources serve nothing while this is true: a run that drains before it stops. */
   paused = false;
-  /** Samples that each source will serve in all, where it knows: the base of learning-rate schedules. */
-  readonly totals = new Map<number, number>();
+  /** What each source will serve, where it knows: the base of learning-rate schedules. */
+  readonly totals = new Map<number, { readonly perEpoch: number; readonly epochs: number }>();
+  #ending: { readonly position: number; readonly end: () => void }[] = [];
   #sources = 0;
   #places = new Set<Place>();
   #registered = 0;
@@ -50,7 +54,7 @@ export class Gate {
   #warnAfter: number;
   #warn: ((message: string) => void) | undefined;
 
-  constructor({ prefetch = 4, seed = 0, cursor = new Cursor(), run, warn, warnAfter = 10_000 }: GateOptions = {}) {
+  constructor({ prefetch = 4, seed = 0, cursor = new Cursor(), run, warn, warnAfter = 10_000, observe }: GateOptions = {}) {
     if (!Number.isInteger(prefetch) || prefetch < 1) {
       throw new MaskflowError({ stage: 'run', option: 'prefetch', rule: 'must be an integer of at least 1', value: prefetch });
     }
@@ -59,6 +63,7 @@ export class Gate {
     this.root = rootKey(seed);
     this.cursor = cursor;
     this.run = run;
+    this.observe = observe;
     this.#warn = warn;
     this.#warnAfter = warnAfter;
   }
@@ -122,9 +127,44 @@ export class Gate {
     });
   }
 
+  /**
+   * How far the run is, by the samples that finished steps have used: epoch as a fraction, number of epochs, and share of
+   * the whole. Undefined where a source does not know its length. A function of the finished steps alone.
+   */
+  extent(): { epoch: number; epochs: number; progress: number } | undefined {
+    let served = 0;
+    let total = 0;
+    let epoch = Number.POSITIVE_INFINITY;
+    let epochs = 0;
+    for (let source = 0; source < this.#sources; source++) {
+      const known = this.totals.get(source);
+      if (known === undefined) return undefined;
+      const next = this.cursor.settled(source).end;
+      served += next;
+      total += known.perEpoch * known.epochs;
+      epoch = Math.min(epoch, next / known.perEpoch);
+      epochs = Math.max(epochs, known.epochs);
+    }
+    return total === 0 ? undefined : { epoch, epochs, progress: served / total };
+  }
+
+  /**
+   * Ends a collection when its source has ended. Collections that end in the same turn (one per group behind `groupBy`) end
+   * in the order of `position`, that of the last sample that each gathered: the order in which RxJS made the groups depends
+   * on where a run was resumed, this one does not.
+   */
+  endInOrder(position: number, end: () => void): void {
+    if (this.#ending.push({ position, end }) > 1) return;
+    queueMicrotask(() => {
+      const ending = this.#ending.sort((a, b) => a.position - b.position);
+      this.#ending = [];
+      for (const collection of ending) collection.end();
+    });
+  }
+
   /** Nothing is held anywhere. */
   idle(): boolean {
-    for (const place of this.#places) if (place.held > 0) return false;
+    for (const place of this.#places) if (place.held > 0 || place.busy) return false;
     return true;
   }
 
@@ -162,6 +202,8 @@ export class Gate {
 /** One stage at the gate. */
 export class Place {
   held = 0;
+  /** Works on something that it has passed on already: counts for quiet, not for demand. */
+  busy = false;
   received = 0;
   emitted = 0;
   readonly gate: Gate;
@@ -273,6 +315,13 @@ export class Place {
     if (count > 0) this.gate.changed();
   }
 
+  /** Sends one item down to `subscriber`; what is subscribed or received on the way knows that it came from here. */
+  emit<T>(subscriber: { next(item: T): void }, item: T): void {
+    this.emitted++;
+    this.gate.observe?.(this, item);
+    within(this.emitting, () => subscriber.next(item));
+  }
+
   /** May one more item leave here? */
   isOpen(): boolean {
     if (this.isSource && this.gate.paused) return false;
@@ -283,7 +332,7 @@ export class Place {
 
   /** Is nothing held between here and the sink? */
   isQuiet(): boolean {
-    for (const place of this.below()) if (place.held > 0) return false;
+    for (const place of this.below()) if (place.held > 0 || place.busy) return false;
     return true;
   }
 

@@ -1,6 +1,7 @@
 export { ambient, enterRun, within, type Ambient } from './ambient.js';
 export { bounded, nothing, type BoundedOptions, type Worker } from './bounded.js';
 export { runOf, whereabouts, type StageContext } from './context.js';
+export { drain } from './drain.js';
 export { Gate, Place, type GateOptions, type Unit } from './gate.js';
 export { epochOrder, served, type OrderRequest, type OrderScope, type Share } from './order.js';
 export { source, type Indexed, type Streamed } from './source.js';

@@ -11,6 +11,8 @@ import { type OrderRequest, type Share, epochOrder, served } from './order.js';
 /** Data with random access. `close` is called exactly once, whatever happens. */
 export interface Indexed<F> {
   readonly length: number;
+  /** Says whether a later run reads the same data: a digest of names, sizes and footers, say. */
+  readonly fingerprint?: string;
   /** Fields of row `id`, or undefined where the row is bad and was counted as skipped. */
   at(id: number): F | undefined | Promise<F | undefined>;
   close(): void | Promise<void>;
@@ -18,6 +20,7 @@ export interface Indexed<F> {
 
 /** Data that can only be read from its beginning. Rows that are bad and skipped come as undefined. */
 export interface Streamed<F> {
+  readonly fingerprint?: string;
   /** The rows of one pass, as single rows. Called once an epoch; refuses a second pass where there is none (stdin). */
   rows(epoch: number): AsyncIterable<F | undefined> | Iterable<F | undefined>;
   close(): void | Promise<void>;
@@ -75,6 +78,7 @@ export function source<F>(
       let samples: Pull<F> | undefined;
       try {
         data = await open();
+        if (data.fingerprint !== undefined) gate.run?.data(`${number}.${recipe.name}`, data.fingerprint);
         samples = isIndexed(data) ? indexed(data, gate, number, order, share) : streamed(data, gate, number, order);
         let since = 0;
         for (;;) {
@@ -86,9 +90,8 @@ export function source<F>(
           if (stopped || done) break;
           if (++since % turn === 0) await new Promise((resolve) => setTimeout(resolve, 0));
           if (stopped) break;
-          place.emitted++;
           gate.entered();
-          within(place.emitting, () => subscriber.next(value));
+          place.emit(subscriber, value);
         }
         if (!stopped) within(place.emitting, () => subscriber.complete());
       } catch (error) {
@@ -121,7 +124,7 @@ const end = { done: true, value: undefined as never };
 function indexed<F>(data: Indexed<F>, gate: Gate, number: number, order: OrderRequest, share: Share): Pull<F> {
   const length = served(data.length, share);
   const total = length * order.epochs;
-  gate.totals.set(number, total);
+  gate.totals.set(number, { perEpoch: length, epochs: order.epochs });
   const settled = gate.cursor.settled(number);
   const key = fold(fold(gate.root, 'order'), number);
   let epoch = -1;

@@ -56,6 +56,8 @@ export interface Collector<A> {
   next(item: A): void;
   /** The source has ended; what is emitted here is the last. */
   complete?(): void;
+  /** Position of the last sample gathered: collections that end together end in this order. */
+  position?(): number;
 }
 
 /** A synchronous operator that may gather: it decides itself when it emits. What it gathers counts as nothing held. */
@@ -71,8 +73,7 @@ export function collecting<A, B>(
       if (options.samples !== undefined) gate.expect(options.samples);
       const fail = (error: unknown, item?: A): void => subscriber.error(inStage(place.name, error, whereabouts(item)));
       const emit = (item: B): void => {
-        place.emitted++;
-        within(place.emitting, () => subscriber.next(item));
+        place.emit(subscriber, item);
       };
       let collector: Collector<A>;
       try {
@@ -94,12 +95,17 @@ export function collecting<A, B>(
           },
           error: (error) => subscriber.error(error),
           complete() {
-            try {
-              collector.complete?.();
-              within(place.emitting, () => subscriber.complete());
-            } catch (error) {
-              fail(error);
-            }
+            const end = (): void => {
+              if (subscriber.closed) return;
+              try {
+                collector.complete?.();
+                within(place.emitting, () => subscriber.complete());
+              } catch (error) {
+                fail(error);
+              }
+            };
+            if (collector.position === undefined) end();
+            else gate.endInOrder(collector.position(), end);
           },
         }),
       );

@@ -33,8 +33,7 @@ export function bufferBounded<T>(notifier: Observable<unknown>, options: BufferB
         const items = gathered;
         gathered = [];
         place.release(items.length);
-        place.emitted++;
-        within(place.emitting, () => subscriber.next(items));
+        place.emit(subscriber, items);
       };
       const bell = within(undefined, () => notifier.subscribe({ next: send, error: (error) => subscriber.error(inStage(name, error)) }));
       const upstream = within(above, () =>

@@ -57,9 +57,9 @@ export function mergeMapBounded<A, B>(project: (item: A, index: number) => Obser
           const subscription = within(inside, () =>
             stream.subscribe({
               next(value) {
-                place.emitted++;
                 // What a source of ours emits keeps its own upstream; a promise's value comes from this stage.
-                within(ambient() ?? place.emitting, () => subscriber.next(value));
+                if (ambient() === undefined) place.emit(subscriber, value);
+                else subscriber.next(value);
               },
               error: fail,
               complete() {

@@ -35,7 +35,7 @@ export function zipBounded<const T extends readonly Observable<unknown>[]>(
       while (queues.every((queue) => queue.length > 0)) {
         const tuple = queues.map((queue) => queue.shift());
         for (const place of places) place.release();
-        within((places[0] as Place).emitting, () => subscriber.next(tuple as Tuple));
+        (places[0] as Place).emit(subscriber, tuple as Tuple);
       }
       if (ended.some((done, i) => done && queues[i]?.length === 0)) subscriber.complete();
     };

@@ -1,6 +1,12 @@
 // A mask is select(score(tokens)). A score sees a grid and a key, a mask sees scores: neither knows the modality.
+import { sizeOf } from '../../core/batch.js';
+import { MaskflowError } from '../../core/errors.js';
 import type { Key } from '../../core/key.js';
-import type { Recipe } from '../../core/recipe.js';
+import { check, checkOptions } from '../../core/options.js';
+import { type Recipe, recipe } from '../../core/recipe.js';
+import { hideHighest } from './hideHighest.js';
+import { keepCount } from './keepCount.js';
+import { freshBytes } from './slab.js';
 
 /** What a score or a mask may look at: the layout of one sample's tokens, never what they stand for. */
 export interface Tokens {
@@ -22,4 +28,57 @@ export interface Score {
 export interface Mask {
   readonly recipe: Recipe;
   hide(tokens: Tokens, key: Key): Uint8Array;
+}
+
+export interface SelectOptions {
+  /** Share of the tokens that is hidden, in [0, 1]; exactly length − ⌊length · (1 − ratio)⌋ of them. */
+  readonly ratio: number;
+}
+
+/**
+ * The mask that hides the highest scores: exactly `length − keepCount(length, ratio)` tokens, whatever the scores are.
+ * Padding (index ≥ length) is never hidden. This is MAE's ranking of noise (He et al. 2022, section 3) for any score.
+ *
+ * @throws MaskflowError for a ratio outside [0, 1]; when used, for NaN among the scores, too few of them, or a length that
+ * the grid cannot hold
+ *
+ * @example
+ * const rule = select(uniformScore(), { ratio: 0.75 });
+ * rule.hide({ grid: [14, 14], length: 196 }, rootKey(0)); // Uint8Array [196] with 147 ones
+ */
+export function select(score: Score, options: SelectOptions): Mask {
+  checkOptions('select', options, ['ratio']);
+  const { ratio } = options;
+  checkRatio('select', ratio);
+  const { name } = score.recipe;
+  return {
+    recipe: recipe('maskflow/operators', 'select', { score: score.recipe, ratio }),
+    hide(tokens, key) {
+      const { length, grid } = tokens;
+      const cells = sizeOf(grid);
+      if (grid.length === 0) throw new MaskflowError({ option: 'grid', rule: 'must have at least one axis', value: grid });
+      if (!(Number.isInteger(length) && length >= 0 && length <= cells)) {
+        throw new MaskflowError({ option: 'length', rule: `must be an integer in [0, ${cells}] on a grid of [${grid.join(', ')}]`, value: length });
+      }
+      const values = score.values(tokens, key);
+      if (values.length < length) {
+        throw new MaskflowError({ rule: `the score ${name} must have one value for each of the ${length} tokens`, value: values.length });
+      }
+      const hidden = freshBytes(cells);
+      hideHighest(hidden, values, length, length - keepCount(length, ratio), name);
+      return hidden;
+    },
+  };
+}
+
+/** Throws unless `ratio` is a number in [0, 1]. */
+export function checkRatio(stage: string, ratio: unknown): void {
+  check(
+    typeof ratio === 'number' && ratio >= 0 && ratio <= 1,
+    stage,
+    'ratio',
+    'must lie in [0, 1]',
+    ratio,
+    'It is the share of hidden tokens: 0.75 hides three of four.',
+  );
 }

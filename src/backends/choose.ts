@@ -1,0 +1,97 @@
+// Which engine computes: the one that was asked for, or the best that works. A backend counts as working once it has
+// done a real product and a real gradient; a GPU backend that in truth runs on the CPU never counts unless allowed.
+import { MaskflowError, inStage } from '../core/errors.js';
+import { nearest } from '../core/nearest.js';
+import { checkOptions } from '../core/options.js';
+import { type BackendEntry, type BackendName, type Engine, backends } from './backends.js';
+import { verifyExecutor } from './verifyExecutor.js';
+
+export interface ChooseBackendOptions {
+  /** Name of the backend to force; default: the environment variable MASKFLOW_BACKEND, else the best that works. */
+  readonly backend?: string | undefined;
+  /** Accept a GPU backend on a software adapter; default false. */
+  readonly allowSoftware?: boolean | undefined;
+}
+
+/** What was chosen, verified. */
+export interface ChosenBackend extends Engine {
+  readonly name: BackendName;
+  readonly gpu: boolean;
+  /** Backends that are better and were passed over, with the reason of each. */
+  readonly passedOver: ReadonlyMap<BackendName, string>;
+}
+
+/**
+ * Chooses, loads and verifies a backend.
+ *
+ * @param surroundings the table of backends and the environment's variables; given by tests
+ * @throws MaskflowError for an unknown name, for a forced backend that cannot run, and where none works
+ * @example
+ * const { name, device, executor } = await chooseBackend({ backend: 'wasm' });
+ */
+export async function chooseBackend(
+  options: ChooseBackendOptions = {},
+  { table = backends, environment = process.env }: { table?: readonly BackendEntry[]; environment?: Readonly<Record<string, string | undefined>> } = {},
+): Promise<ChosenBackend> {
+  checkOptions('chooseBackend', options, ['backend', 'allowSoftware']);
+  const { allowSoftware = false } = options;
+  const forced = options.backend ?? (environment.MASKFLOW_BACKEND || undefined);
+  const option = options.backend === undefined ? 'MASKFLOW_BACKEND' : 'backend';
+  if (forced !== undefined) {
+    try {
+      return await started(entryOf(forced, option, table), allowSoftware, table, new Map());
+    } catch (error) {
+      throw inStage('backend', error);
+    }
+  }
+  const passedOver = new Map<BackendName, string>();
+  for (const entry of table) {
+    if (entry.load === undefined) continue;
+    try {
+      return await started(entry, allowSoftware, table, passedOver);
+    } catch (error) {
+      passedOver.set(entry.name, error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new MaskflowError({ stage: 'backend', rule: `none of the backends works here: ${[...passedOver.values()].join(' ') || 'the table is empty'}` });
+}
+
+function entryOf(name: string, option: string, table: readonly BackendEntry[]): BackendEntry {
+  const entry = table.find((candidate) => candidate.name === name);
+  if (entry !== undefined) return entry;
+  const near = nearest(name, table.map((candidate) => candidate.name));
+  throw new MaskflowError({ stage: 'backend', option, rule: 'there is no such backend', value: name, hint: near ? `Did you mean ${near}?` : `Known: ${table.map((candidate) => candidate.name).join(', ')}.` });
+}
+
+/** One backend loaded and proven, or the reason why not. */
+async function started(entry: BackendEntry, allowSoftware: boolean, table: readonly BackendEntry[], passedOver: ReadonlyMap<BackendName, string>): Promise<ChosenBackend> {
+  const { name, gpu, load } = entry;
+  if (load === undefined) {
+    const carried = table.filter((candidate) => candidate.load !== undefined).map((candidate) => candidate.name);
+    throw new MaskflowError({
+      stage: 'backend',
+      option: name,
+      rule: 'this version of maskflow does not carry the backend yet',
+      hint: `Available: ${carried.join(', ')}; choose one with --backend ${carried[0] ?? 'cpu'} or MASKFLOW_BACKEND=${carried[0] ?? 'cpu'}, or leave both out for the best that works.`,
+    });
+  }
+  const engine = await load();
+  if (gpu && engine.software && !allowSoftware) {
+    throw new MaskflowError({
+      stage: 'backend',
+      option: name,
+      rule: 'a GPU backend must run on a GPU',
+      value: engine.device,
+      hint: 'Install the driver of the GPU, choose a CPU backend with --backend wasm, or allow it with allowSoftware: true.',
+    });
+  }
+  const trial = engine.executor({ seed: 0 });
+  try {
+    await verifyExecutor(trial);
+  } catch (error) {
+    throw new MaskflowError({ stage: 'backend', option: name, rule: `the backend was loaded and does not work: ${error instanceof Error ? error.message : String(error)}`, cause: error });
+  } finally {
+    trial.dispose();
+  }
+  return { name, gpu, passedOver, device: engine.device, software: engine.software, executor: (given) => engine.executor(given) };
+}

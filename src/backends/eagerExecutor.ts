@@ -1,0 +1,197 @@
+// Evaluates programs operation by operation on a tfjs backend. Every call runs inside one tidy scope, so that what is
+// alive after it is the weights, the gradient handles that are still held, and nothing else.
+import * as tf from '@tensorflow/tfjs';
+import { type AnyBatch, type Column, isColumn } from '../core/batch.js';
+import { MaskflowError, inStage } from '../core/errors.js';
+import { check, checkOptions } from '../core/options.js';
+import { type Executor, type Gradients, type Optimizer, type Parameter, type Program, type StepOutcome, type Tensor, type Tensors, type UpdateScalars, signatureOf } from '../core/program.js';
+import { type Recipe, recipe } from '../core/recipe.js';
+import { differentiate } from './differentiate.js';
+import { drawColumns } from './drawColumns.js';
+import { EagerGradients, type GradientsOwner } from './eagerGradients.js';
+import { EagerWeights, sameShape } from './eagerWeights.js';
+import { lossOf, outputOf } from './outputOf.js';
+import { useBackend } from './useBackend.js';
+
+export interface EagerExecutorOptions {
+  /** Name of the backend, which must have been loaded (`createExecutor` does both). */
+  readonly backend: string;
+  /** The run's seed. */
+  readonly seed: number;
+  /** Name under which tfjs knows the backend, where it differs: `tensorflow` for tfjs-node. */
+  readonly tfjs?: string;
+}
+
+/**
+ * An executor on a loaded tfjs backend.
+ *
+ * Gradients of a trainable parameter that the loss does not reach are zeros; that none is reached is an error. A step
+ * whose count is 0 has nothing to learn from: it is finite, has gradient norm 0 and writes nothing.
+ *
+ * @example
+ * const executor = eagerExecutor({ backend: 'cpu', seed: 0 });
+ */
+export function eagerExecutor(options: EagerExecutorOptions): Executor {
+  checkOptions('eagerExecutor', options, ['backend', 'seed', 'tfjs']);
+  const { backend, seed, tfjs = backend } = options;
+  let disposed = false;
+  const enter = (): void => {
+    if (disposed) throw new MaskflowError({ stage: 'executor', rule: 'the executor has been disposed' });
+    useBackend(tfjs);
+  };
+  enter();
+  const owner: GradientsOwner = { enter, alive: new Set() };
+  const weights = new EagerWeights(seed, enter);
+
+  const evaluate = async <O extends string>(program: Program<O>, batch: AnyBatch, outputs: readonly O[], set: string = program.weights): Promise<Readonly<Record<O, Column<Float32Array>>>> => {
+    enter();
+    const wanted = located(program.recipe, () => {
+      const { signature, parameters, columns, draws } = inputsOf(program, batch, seed);
+      const values = weights.ensure(set, parameters);
+      return tf.tidy(() => {
+        const built = program.build(values, upload(columns), upload(draws), signature);
+        return outputs.map((name) => outputOf(built, name).clone()); // clones: an output may be a weight, which must outlive the read
+      });
+    });
+    try {
+      const read = await Promise.all(wanted.map((tensor) => tensor.data()));
+      // Copies, for tfjs's cpu backend hands out the very arrays that it computes with.
+      return Object.fromEntries(outputs.map((name, i) => [name, { data: Float32Array.from(read[i] as ArrayLike<number>), shape: [...(wanted[i] as Tensor).shape] }])) as unknown as Record<O, Column<Float32Array>>;
+    } finally {
+      for (const tensor of wanted) tensor.dispose();
+    }
+  };
+
+  const gradients = async (program: Program<'loss'>, batch: AnyBatch): Promise<EagerGradients> => {
+    enter();
+    const { found, total } = located(program.recipe, () => {
+      const { signature, parameters, columns, draws } = inputsOf(program, batch, seed);
+      const values = weights.ensure(program.weights, parameters);
+      const names = trainable(parameters);
+      if (names.length === 0) throw new MaskflowError({ rule: 'the program has no trainable parameters' });
+      return tf.tidy(() => differentiate(() => lossOf(program.build(values, upload(columns), upload(draws), signature)), names, values));
+    });
+    try {
+      const [sum, count] = (await total.data()) as unknown as [number, number];
+      return new EagerGradients(owner, found, sum, count);
+    } catch (error) {
+      for (const tensor of Object.values(found)) tensor.dispose();
+      throw error;
+    } finally {
+      total.dispose();
+    }
+  };
+
+  const update = async (optimizer: Optimizer, set: string, handle: Gradients, { learningRate, step }: UpdateScalars): Promise<void> => {
+    if (!(handle instanceof EagerGradients)) throw new MaskflowError({ stage: 'gradients', option: 'update', rule: 'these gradients belong to another executor' });
+    const given = handle.read('update', owner);
+    const write = (): void => {
+      const before = weights.pick(set, Object.keys(given));
+      const specs = Object.fromEntries(Object.entries(before).map(([name, { shape }]) => [name, { shape, dtype: 'float32' as const }]));
+      const slots = weights.ensure(`${set}.optimizer`, Object.fromEntries(Object.entries(optimizer.slots(specs)).map(([name, { shape }]) => [name, zeros(shape)])));
+      const after = tf.tidy(() => {
+        const answered = optimizer.update({ weights: before, gradients: given, slots, scalars: { learningRate: tf.scalar(learningRate), step: tf.scalar(step) } });
+        return { weights: complete(before, answered.weights, 'weight'), slots: complete(slots, answered.slots, 'slot') };
+      });
+      for (const tensor of [...Object.values(after.weights), ...Object.values(after.slots)]) tf.keep(tensor);
+      weights.replace(set, after.weights);
+      weights.replace(`${set}.optimizer`, after.slots);
+    };
+    try {
+      located(optimizer.recipe, write);
+    } finally {
+      handle.free('update');
+    }
+  };
+
+  const step = async (program: Program<'loss'>, batch: AnyBatch, optimizer: Optimizer, scalars: UpdateScalars, limits: { readonly clip?: number }): Promise<StepOutcome> => {
+    checkOptions('step', limits, ['clip']);
+    const { clip = Number.POSITIVE_INFINITY } = limits;
+    check(clip > 0, 'step', 'clip', 'must be a positive number', clip, 'Leave it out to clip nothing.');
+    let handle: Gradients = await gradients(program, batch);
+    try {
+      const { sum, count } = handle;
+      if (!Number.isFinite(sum) || !Number.isFinite(count)) return { sum, count, gradientNorm: Number.NaN, finite: false };
+      if (count === 0) return { sum, count, gradientNorm: 0, finite: true };
+      const gradientNorm = (await handle.norm()) / count;
+      if (!Number.isFinite(gradientNorm)) return { sum, count, gradientNorm, finite: false };
+      handle = handle.scale((1 / count) * (gradientNorm > clip ? clip / gradientNorm : 1));
+      await update(optimizer, program.weights, handle, scalars);
+      return { sum, count, gradientNorm, finite: true };
+    } finally {
+      handle.dispose();
+    }
+  };
+
+  const dispose = (): void => {
+    for (const handle of [...owner.alive]) handle.free('the end of the executor');
+    for (const set of weights.sets()) weights.forget(set);
+    disposed = true;
+  };
+
+  return { backend, weights, evaluate, gradients, update, step, tensors: () => tf.memory().numTensors, dispose };
+}
+
+/** What a program says of itself for a batch, with the columns and draws that it reads. */
+function inputsOf(program: Program, batch: AnyBatch, seed: number) {
+  const signature = signatureOf(batch);
+  const columns: Record<string, Column> = {};
+  for (const name of program.inputs(signature)) {
+    const column = batch.columns[name];
+    if (!isColumn(column)) {
+      const there = Object.keys(signature.columns);
+      throw new MaskflowError({ option: name, rule: column === undefined ? 'the batch has no such column' : 'the column holds no numbers', hint: `Columns with numbers: ${there.join(', ') || 'none'}.` });
+    }
+    columns[name] = column;
+  }
+  return { signature, columns, parameters: program.parameters(signature), draws: drawColumns(program, program.draws(signature), seed, batch.origins) };
+}
+
+function trainable(parameters: Readonly<Record<string, Parameter>>): readonly string[] {
+  return Object.keys(parameters).filter((name) => parameters[name]?.trainable !== false);
+}
+
+/** Columns as tensors of the surrounding scope; uint8 becomes int32. */
+function upload(columns: Readonly<Record<string, Column>>): Tensors {
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, { data, shape }]) => [
+      name,
+      data instanceof Float32Array ? tf.tensor(data, [...shape], 'float32') : tf.tensor(data instanceof Uint8Array ? Int32Array.from(data) : data, [...shape], 'int32'),
+    ]),
+  );
+}
+
+/** What an optimiser answered, checked against what it was given; each tensor its own handle on its values. */
+function complete(before: Tensors, after: Tensors, kind: 'weight' | 'slot'): Tensors {
+  const result: Record<string, Tensor> = {};
+  for (const [name, { shape }] of Object.entries(before)) {
+    const tensor = after[name];
+    if (tensor === undefined || !sameShape(tensor.shape, shape)) {
+      throw new MaskflowError({ option: name, rule: `the optimizer must answer a ${kind} of shape [${shape.join(', ')}]`, value: tensor?.shape });
+    }
+    result[name] = tensor.clone();
+  }
+  for (const name of Object.keys(after)) {
+    if (before[name] === undefined) throw new MaskflowError({ option: name, rule: `the optimizer answers a ${kind} that there is not` });
+  }
+  return result;
+}
+
+function zeros(shape: readonly number[]): Parameter {
+  return { shape, init: { recipe: recipe('maskflow/backends', 'zeros'), values: (_, sides) => new Float32Array(sides.reduce((product, side) => product * side, 1)) } };
+}
+
+/** Runs `work`; an error names the recipe of the program or optimiser that it came from. */
+function located<T>(of: Recipe, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw inStage(of.name, error, `in ${label(of)}`);
+  }
+}
+
+/** `maskflow/operators loss of maskflow/models vitMae`. */
+function label({ module, name, options }: Recipe): string {
+  const inner = options.of as Recipe | undefined;
+  return `${module} ${name}${typeof inner === 'object' && inner !== null && 'module' in inner ? ` of ${label(inner)}` : ''}`;
+}

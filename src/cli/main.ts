@@ -1,0 +1,48 @@
+// The command line: parse, call the library, print. Exit codes: 0 done, 1 failed, 2 usage, 130 interrupted.
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import pc from 'picocolors';
+import { MaskflowError } from '../core/errors.js';
+import { addDescribe } from './describe.js';
+import { addInspect } from './inspect.js';
+import { addMask } from './mask.js';
+import { addRun } from './run.js';
+
+export function makeProgram(): Command {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  const program = new Command('maskflow')
+    .description('Masked-modelling training as streams: sources, masks, models and losses as one RxJS chain.')
+    .version(version)
+    .showHelpAfterError('(maskflow --help lists the commands, maskflow COMMAND --help explains one)')
+    .exitOverride();
+  addRun(program);
+  addDescribe(program);
+  addMask(program);
+  addInspect(program);
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+/** Runs the command line; resolves to the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await makeProgram().parseAsync([...argv], { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    process.stderr.write(`${told(error)}\n`);
+    return error instanceof MaskflowError && isUsage(error) ? 2 : 1;
+  }
+}
+
+/** What a person reads: our errors as one line (with the stack of what caused them, if asked for), others with their stack. */
+export function told(error: unknown): string {
+  if (!(error instanceof MaskflowError)) return pc.red(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const cause = process.env.MASKFLOW_DEBUG ? `\n${error.stack}${error.cause instanceof Error ? `\ncaused by ${error.cause.stack}` : ''}` : '';
+  return `${pc.red('error')} ${error.message}${cause}`;
+}
+
+/** Wrong options on the command line are usage, everything that happens in a run is failure. */
+function isUsage({ problem }: MaskflowError): boolean {
+  return problem.option !== undefined && ['pipeline', 'maskflow', 'run'].includes(problem.stage ?? '') && problem.option !== 'resume';
+}

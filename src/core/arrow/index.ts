@@ -1,0 +1,3 @@
+export { fromRecordBatch, type FromRecordBatchOptions } from './fromRecordBatch.js';
+export { originColumn } from './origins.js';
+export { gridKey, toRecordBatch, type ToRecordBatchOptions } from './toRecordBatch.js';

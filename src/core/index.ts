@@ -1,0 +1,15 @@
+export * from './arrow/index.js';
+export * from './batch.js';
+export * from './cursor.js';
+export * from './demand/index.js';
+export * from './errors.js';
+export type * from './files.js';
+export * from './key.js';
+export * from './nearest.js';
+export * from './options.js';
+export * from './philox.js';
+export * from './pipeline.js';
+export * from './program.js';
+export * from './ranges.js';
+export * from './recipe.js';
+export type * from './run.js';

@@ -1,0 +1,11 @@
+export * from './batch.js';
+export * from './epochs.js';
+export * from './flow/index.js';
+export * from './keep.js';
+export * from './loss.js';
+export * from './mask.js';
+export * from './masks/index.js';
+export * from './model.js';
+export * from './shuffle.js';
+export type * from './stages.js';
+export * from './views/index.js';

@@ -1,0 +1,124 @@
+// What a pipeline would do: its stages, the columns and shapes that flow between them, the model's parameters. Found by
+// running it up to its first training step, which is not performed, in a folder that is removed again.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createExecutor } from '../backends/index.js';
+import { type AnyBatch, type Sample, dtypeOf, isColumn } from '../core/batch.js';
+import { Gate, type Place, enterRun, within } from '../core/demand/index.js';
+import { MaskflowError, inStage, show } from '../core/errors.js';
+import { type OptionValue, type Pipeline, resolveOptions } from '../core/pipeline.js';
+import { type Executor, type Parameters, type Program, signatureOf } from '../core/program.js';
+import type { Run } from '../core/run.js';
+import { nodeFiles } from '../sinks/nodeFiles.js';
+import { Prepared } from './prepared.js';
+import { plain } from './resume.js';
+
+export interface StageDescription {
+  readonly name: string;
+  readonly function: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly feeds: readonly string[];
+  /** What leaves it: `sample` or `batch`, and each field or column as text (`float32 [128, 16, 49]`); undefined behind the training step. */
+  readonly emits?: { readonly kind: 'sample' | 'batch'; readonly columns: Readonly<Record<string, string>>; readonly grid?: readonly number[] };
+}
+
+export interface PipelineDescription {
+  readonly options: Readonly<Record<string, unknown>>;
+  /** From the source to the sink. */
+  readonly stages: readonly StageDescription[];
+  readonly parameters: readonly { readonly name: string; readonly shape: readonly number[]; readonly trainable: boolean }[];
+  readonly trainable: number;
+  readonly total: number;
+}
+
+/** Describes a pipeline; prepares its data where that was not done yet. */
+export async function describePipeline<P extends Readonly<Record<string, OptionValue>>>(
+  pipeline: Pipeline<P>,
+  settings: { readonly options?: Readonly<Record<string, unknown>>; readonly seed?: number; readonly preparedFolder?: string; readonly say?: (line: string) => void } = {},
+): Promise<PipelineDescription> {
+  const { options = {}, seed = 0, preparedFolder = '.maskflow/prepared', say = () => {} } = settings;
+  const resolved = resolveOptions(pipeline.defaults, options);
+  const folder = await mkdtemp(join(tmpdir(), 'maskflow-describe-'));
+  const prepared = new Prepared(preparedFolder, say);
+  const engine = await createExecutor({ seed });
+  const leaveRun = enterRun();
+  const seen = new Map<Place, unknown>();
+  let parameters: Parameters = {};
+  let gate: Gate | undefined;
+  try {
+    const chain = pipeline.build({ ...resolved, prepared: (name, make) => prepared.path(name, make), out: (name) => join(folder, name) });
+    await prepared.ready();
+    let places: Place[] = [];
+    let stop = (): void => {};
+    await new Promise<void>((resolve, reject) => {
+      const executor = uptoTheFirstStep(engine, (program, batch) => {
+        parameters = program.parameters(signatureOf(batch));
+        resolve();
+      });
+      const run: Run = { seed, executor, folder, files: nodeFiles, resumed: undefined, stopping: new AbortController().signal, keep() {}, state: () => ({ step: 0, seed, cursor: { sources: [] }, stages: {} }), atStop() {}, report() {}, data() {}, say };
+      gate = new Gate({ seed, prefetch: 1, run, warn: say, observe: (place, item) => void (seen.has(place) || seen.set(place, item)) });
+      const subscription = within({ gate }, () => chain.subscribe({ next: () => resolve(), error: reject, complete: resolve }));
+      places = [...gate.places];
+      stop = () => subscription.unsubscribe();
+    }).finally(() => stop());
+    const listed = Object.entries(parameters).map(([name, { shape, trainable = true }]) => ({ name, shape, trainable }));
+    const size = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
+    return {
+      options: Object.fromEntries(Object.entries(resolved).map(([name, value]) => [name, plain(value)])),
+      stages: places.sort((a, b) => b.registration - a.registration).map((place) => described(place, seen.get(place))),
+      parameters: listed,
+      trainable: listed.reduce((sum, { shape, trainable }) => sum + (trainable ? size(shape) : 0), 0),
+      total: listed.reduce((sum, { shape }) => sum + size(shape), 0),
+    };
+  } catch (error) {
+    throw error instanceof MaskflowError ? error : inStage('describe', error);
+  } finally {
+    leaveRun();
+    engine.dispose();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The engine, but for its first step: that is only looked at, and the stage that wants it waits until it is unsubscribed. */
+function uptoTheFirstStep(engine: Executor, look: (program: Program, batch: AnyBatch) => void): Executor {
+  const waiting = async (program: Program, batch: AnyBatch): Promise<never> => {
+    look(program, batch);
+    throw new MaskflowError({ stage: 'describe', rule: 'no step is performed' });
+  };
+  return {
+    backend: engine.backend,
+    weights: engine.weights,
+    evaluate: (...given) => engine.evaluate(...given),
+    gradients: waiting,
+    step: waiting,
+    update: (...given) => engine.update(...given),
+    tensors: () => engine.tensors(),
+    dispose: () => engine.dispose(),
+  };
+}
+
+function described(place: Place, item: unknown): StageDescription {
+  const { name, recipe, next } = place;
+  return {
+    name,
+    function: recipe.name,
+    options: JSON.parse(JSON.stringify(recipe.options, (_, value) => plain(value))) as Record<string, unknown>,
+    feeds: [...next].map((other) => other.name),
+    ...(item === undefined ? {} : { emits: emitted(item) }),
+  };
+}
+
+function emitted(item: unknown): NonNullable<StageDescription['emits']> {
+  const isBatch = typeof item === 'object' && item !== null && 'columns' in item;
+  const named = isBatch ? (item as AnyBatch).columns : (item as Sample<object>).fields;
+  const columns = Object.fromEntries(Object.entries(named).map(([column, value]) => [column, typeText(value)]));
+  const grid = isBatch ? (item as AnyBatch).grid : undefined;
+  return { kind: isBatch ? 'batch' : 'sample', columns, ...(grid === undefined ? {} : { grid }) };
+}
+
+function typeText(value: unknown): string {
+  if (isColumn(value)) return `${dtypeOf(value.data)} [${value.shape.join(', ')}]`;
+  if (typeof value === 'object' && value !== null && 'rows' in value) return 'carried';
+  return typeof value === 'object' ? show(value) : typeof value;
+}

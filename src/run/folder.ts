@@ -1,0 +1,90 @@
+// The run folder: which one, what stands in it, and the rules of --out and --resume.
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { MaskflowError } from '../core/errors.js';
+
+export type RunStatus = 'running' | 'done' | 'interrupted' | 'failed';
+
+/** run.json: what ran. */
+export interface RunRecord {
+  readonly pipeline: string;
+  readonly status: RunStatus;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly backend: string;
+  readonly prefetch: number;
+  /** Stages in the order from the sink up: name, recipe, and whom each feeds. */
+  readonly recipe: readonly StageRecord[];
+  readonly data: Readonly<Record<string, string>>;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly process: number;
+  readonly started: string;
+  readonly ended?: string;
+  readonly error?: string;
+}
+
+export interface StageRecord {
+  readonly name: string;
+  readonly module: string;
+  readonly function: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly feeds: readonly string[];
+}
+
+const holdsRun = (folder: string): boolean => existsSync(join(folder, 'run.json'));
+
+/** The record of the run in `folder`, or undefined where there is none. */
+export function readRecord(folder: string): RunRecord | undefined {
+  if (!holdsRun(folder)) return undefined;
+  const path = join(folder, 'run.json');
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as RunRecord;
+  } catch (cause) {
+    throw new MaskflowError({ stage: 'run', rule: `${path} is not readable JSON`, hint: 'Start in another folder: --out DIR.', cause });
+  }
+}
+
+/**
+ * The folder of a new run, or of the one to go on with. Default runs/<name>, with -2, -3, … where that is taken; at a resume
+ * the newest of these. An explicit folder that holds a run is refused unless it is resumed.
+ */
+export function chooseFolder(name: string, { out, resume = false, root = 'runs' }: { out?: string | undefined; resume?: boolean; root?: string }): string {
+  if (out !== undefined) {
+    const folder = resolve(out);
+    if (holdsRun(folder) && !resume) {
+      throw new MaskflowError({
+        stage: 'run',
+        option: 'out',
+        rule: 'the folder holds a run already',
+        value: out,
+        hint: 'Go on with it by --resume, or start anew in another folder: --out DIR.',
+      });
+    }
+    if (resume && !holdsRun(folder)) throw nothingToResume(out);
+    return folder;
+  }
+  const first = resolve(root, name);
+  const taken = existsSync(dirname(first)) ? numbered(dirname(first), basename(first)) : [];
+  if (!resume) {
+    const next = taken.length === 0 ? 1 : (taken.at(-1) as number) + 1;
+    return next === 1 ? first : `${first}-${next}`;
+  }
+  const newest = taken.filter((n) => holdsRun(n === 1 ? first : `${first}-${n}`)).at(-1);
+  if (newest === undefined) throw nothingToResume(join(root, name));
+  return newest === 1 ? first : `${first}-${newest}`;
+}
+
+function nothingToResume(folder: string): MaskflowError {
+  return new MaskflowError({ stage: 'run', option: 'resume', rule: 'there is no run to go on with', value: folder, hint: 'Start one without --resume, or name its folder: --out DIR --resume.' });
+}
+
+/** Numbers of the folders `name`, `name-2`, `name-3`, … that exist, ascending. */
+function numbered(parent: string, name: string): number[] {
+  return readdirSync(parent)
+    .flatMap((entry) => {
+      if (entry === name) return [1];
+      const suffix = entry.startsWith(`${name}-`) ? Number(entry.slice(name.length + 1)) : Number.NaN;
+      return Number.isInteger(suffix) && suffix > 1 ? [suffix] : [];
+    })
+    .sort((a, b) => a - b);
+}

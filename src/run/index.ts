@@ -1,0 +1,2 @@
+export { type RunRecord, type RunStatus, type StageRecord, chooseFolder, readRecord } from './folder.js';
+export { type RunOptions, type RunResult, run } from './run.js';

@@ -1,0 +1,46 @@
+// What to do with samples that cannot be used: stop, or leave them out, count them, and stop when there are too many.
+import { MaskflowError } from '../../core/errors.js';
+
+export interface BadSampleOptions {
+  /** A sample that cannot be used (null, damaged text or offsets): `throw` an error, or `skip` it and count. Default `throw`. */
+  readonly onBadSample?: 'throw' | 'skip';
+  /** Samples to skip at most, each row counted once, before that is an error too. Default 100. */
+  readonly maxBad?: number;
+  /** Called for each skipped sample. Default: a warning of the process for the first one, and one with the count at the end. */
+  readonly onSkip?: (problem: MaskflowError, count: number) => void;
+}
+
+export class BadSamples {
+  readonly #options: Required<Pick<BadSampleOptions, 'onBadSample' | 'maxBad'>> & BadSampleOptions;
+  readonly #rows = new Set<number>();
+
+  constructor({ onBadSample = 'throw', maxBad = 100, ...rest }: BadSampleOptions) {
+    this.#options = { onBadSample, maxBad, ...rest };
+  }
+
+  /** Row `id` is bad: throws, or counts it. */
+  report(id: number, problem: MaskflowError): void {
+    const { onBadSample, maxBad, onSkip } = this.#options;
+    if (onBadSample === 'throw') throw problem;
+    if (this.#rows.has(id)) return;
+    this.#rows.add(id);
+    if (this.#rows.size > maxBad) {
+      const { hint: _, ...parts } = problem.problem;
+      throw new MaskflowError({
+        ...parts,
+        option: 'maxBad',
+        rule: `more than ${maxBad} samples cannot be used; the last one: ${parts.rule}`,
+        hint: 'Look at the data set; if so many bad samples are right, raise maxBad.',
+      });
+    }
+    if (onSkip !== undefined) onSkip(problem, this.#rows.size);
+    else if (this.#rows.size === 1) process.emitWarning(`skipped: ${problem.message}`, { type: 'MaskflowWarning', code: 'BAD_SAMPLE' });
+  }
+
+  /** At the end of a subscription: says how many there were. */
+  end(): void {
+    const count = this.#rows.size;
+    if (count > 1 && this.#options.onSkip === undefined)
+      process.emitWarning(`${count} samples could not be used and were skipped`, { type: 'MaskflowWarning', code: 'BAD_SAMPLES' });
+  }
+}

@@ -1,0 +1,208 @@
+// Files with random access: a table of contents for each, a few open handles, and decoded record batches in a cache of
+// limited size, so that files larger than memory are read block by block.
+import { type FileHandle, open } from 'node:fs/promises';
+import type { Field } from 'apache-arrow';
+import type { Indexed } from '../../core/demand/index.js';
+import { MaskflowError, inStage } from '../../core/errors.js';
+import type { BadSamples } from './badSamples.js';
+import { Decoder } from './decoder.js';
+import { type Fields, checkSameSchema, chosen, rowsOf, signature } from './rows.js';
+import { type BatchBlock, type Contents, type ReadAt, scan } from './scan.js';
+
+const openAtMost = 64;
+/** One read call takes at most 2^31 − 1 bytes. */
+const readAtMost = 2 ** 30;
+
+export interface ShardOptions {
+  readonly columns?: readonly string[] | undefined;
+  readonly nullable: ReadonlySet<string>;
+  readonly cacheBytes: number;
+}
+
+/** Open files, the least recently used closed when there are too many. */
+class Handles {
+  readonly #open = new Map<string, FileHandle>();
+
+  async get(file: string): Promise<FileHandle> {
+    let handle = this.#open.get(file);
+    if (handle === undefined) {
+      while (this.#open.size >= openAtMost) {
+        const [oldest, other] = this.#open.entries().next().value as [string, FileHandle];
+        this.#open.delete(oldest);
+        await other.close();
+      }
+      handle = await open(file, 'r');
+    }
+    this.#open.delete(file);
+    this.#open.set(file, handle);
+    return handle;
+  }
+
+  async close(): Promise<void> {
+    const handles = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(handles.map((handle) => handle.close()));
+  }
+}
+
+async function readExactly(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(bytes, done, Math.min(readAtMost, length - done), position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}
+
+class Shard {
+  readonly file: string;
+  readonly contents: Contents;
+  readonly fields: readonly Field[];
+  readonly #decoder: Decoder;
+  /** Dictionary messages that the decoder has seen. */
+  #given = 0;
+
+  constructor(file: string, contents: Contents, fields: readonly Field[]) {
+    this.file = file;
+    this.contents = contents;
+    this.fields = fields;
+    this.#decoder = new Decoder(contents.schemaBytes);
+  }
+
+  async decode<F>(read: ReadAt, index: number, first: number, nullable: ReadonlySet<string>): Promise<Fields<F>> {
+    const block = this.contents.batches[index] as BatchBlock;
+    if (this.#given > block.dictionaries) {
+      this.#decoder.reset();
+      this.#given = 0;
+    }
+    const messages: Uint8Array[] = [];
+    for (const { offset, length } of [...this.contents.dictionaries.slice(this.#given, block.dictionaries), block]) messages.push(await read(offset, length));
+    this.#given = 0;
+    const recordBatch = this.#decoder.decode(messages, `record batch ${index}`);
+    this.#given = block.dictionaries;
+    return rowsOf<F>(recordBatch, this.fields, nullable, first);
+  }
+}
+
+/** A record batch among all of a source: which file, which batch, its first row in the file and in the source. */
+interface Part {
+  readonly shard: Shard;
+  readonly index: number;
+  readonly inFile: number;
+  readonly from: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Index of the part that holds row `id`. */
+function partOf(starts: Float64Array, id: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if ((starts[middle] as number) <= id) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Opens these regular files as one indexed source; the row of the whole is the sample's id. */
+export async function openShards<F>(files: readonly string[], options: ShardOptions, bad: BadSamples): Promise<Indexed<F>> {
+  const { columns, nullable, cacheBytes } = options;
+  const handles = new Handles();
+  const reading =
+    (file: string): ReadAt =>
+    async (position, length) =>
+      readExactly(await handles.get(file), position, length);
+  const parts: Part[] = [];
+  let length = 0;
+  let first: { file: string; schema: Map<string, string> } | undefined;
+  try {
+    for (const file of files) {
+      try {
+        const contents = await scan(reading(file), (await (await handles.get(file)).stat()).size);
+        const fields = chosen(contents.schema, columns);
+        first ??= { file, schema: signature(fields) };
+        checkSameSchema(first, fields);
+        const shard = new Shard(file, contents, fields);
+        let inFile = 0;
+        contents.batches.forEach(({ rows, length: bytes }, index) => {
+          parts.push({ shard, index, inFile, from: length, rows, bytes });
+          inFile += rows;
+          length += rows;
+        });
+      } catch (error) {
+        throw inStage('arrow', error, file);
+      }
+    }
+    if (length === 0)
+      throw new MaskflowError({
+        stage: 'arrow',
+        rule: 'the data set has no rows',
+        where: files.join(', '),
+        hint: 'Check the path and how the files were written.',
+      });
+  } catch (error) {
+    await handles.close();
+    throw error;
+  }
+
+  const starts = Float64Array.from(parts, ({ from }) => from);
+  const cache = new Map<number, Fields<F>>();
+  let held = 0;
+  let current = -1;
+  let fields: Fields<F> | undefined;
+  const load = async (number: number): Promise<Fields<F>> => {
+    const part = parts[number] as Part;
+    // Room is made first, so that two blocks are in memory only if both fit (or there is just the one).
+    for (const [old] of cache) {
+      if (held + part.bytes <= cacheBytes) break;
+      cache.delete(old);
+      held -= (parts[old] as Part).bytes;
+    }
+    current = -1;
+    fields = undefined;
+    try {
+      const loaded = await part.shard.decode<F>(reading(part.shard.file), part.index, part.inFile, nullable);
+      cache.set(number, loaded);
+      held += part.bytes;
+      return loaded;
+    } catch (error) {
+      throw inStage('arrow', error, `${part.shard.file}, record batch ${part.index}`);
+    }
+  };
+  const row = (id: number, number: number, from: Fields<F>): F | undefined => {
+    const part = parts[number] as Part;
+    try {
+      return from(id - part.from);
+    } catch (error) {
+      const problem = error instanceof MaskflowError ? error.problem : { rule: (error as Error).message, cause: error };
+      bad.report(id, new MaskflowError({ ...problem, stage: 'arrow', where: `${part.shard.file}${'where' in problem ? `, ${problem.where}` : ''}` }));
+      return undefined;
+    }
+  };
+  return {
+    length,
+    at(id) {
+      const number = partOf(starts, id);
+      if (number === current) return row(id, number, fields as Fields<F>);
+      const cached = cache.get(number);
+      const use = (loaded: Fields<F>): F | undefined => {
+        current = number;
+        fields = loaded;
+        return row(id, number, loaded);
+      };
+      if (cached === undefined) return load(number).then(use);
+      cache.delete(number);
+      cache.set(number, cached);
+      return use(cached);
+    },
+    close: async () => {
+      bad.end();
+      cache.clear();
+      await handles.close();
+    },
+  };
+}

@@ -1,6 +1,6 @@
 import { checkOptions } from '../core/options.js';
 import type { Executor } from '../core/program.js';
-import { type ChooseBackendOptions, chooseBackend } from './choose.js';
+import { type ChooseBackendOptions, chooseBackend } from './chooseBackend.js';
 
 export interface CreateExecutorOptions extends ChooseBackendOptions {
   /** The run's seed: first values of weights and declared draws are functions of it. */

@@ -21,7 +21,11 @@ export function differentiate(loss: () => Loss, names: readonly string[], values
       undefined,
       true, // a parameter that the loss does not reach has no gradient here; it gets zeros below
     );
-    if (grads.every((gradient) => gradient == null)) throw new MaskflowError({ rule: 'no trainable parameter reaches the loss', hint: 'Its value must be computed from the parameters by operations that have gradients.' });
+    if (grads.every((gradient) => gradient == null))
+      throw new MaskflowError({
+        rule: 'no trainable parameter reaches the loss',
+        hint: 'Its value must be computed from the parameters by operations that have gradients.',
+      });
     const found: Record<string, Tensor> = {};
     names.forEach((name, i) => {
       found[name] = grads[i]?.clone() ?? tf.zerosLike(values[name] as Tensor);

@@ -13,7 +13,12 @@ import type { Draw, Program } from '../core/program.js';
  * @example
  * drawColumns({ weights: 'student' }, { keep: { shape: [64], law: 'uniform' } }, 0, batch.origins).keep.data;
  */
-export function drawColumns(program: Pick<Program, 'weights'>, draws: Readonly<Record<string, Draw>>, seed: number, origins: readonly Origin[]): Record<string, Column<Float32Array>> {
+export function drawColumns(
+  program: Pick<Program, 'weights'>,
+  draws: Readonly<Record<string, Draw>>,
+  seed: number,
+  origins: readonly Origin[],
+): Record<string, Column<Float32Array>> {
   const columns: Record<string, Column<Float32Array>> = {};
   for (const [name, { shape, law }] of Object.entries(draws)) {
     const stage = fold(fold(rootKey(seed), 'draw'), `${program.weights}/${name}`);

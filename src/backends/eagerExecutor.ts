@@ -4,7 +4,18 @@ import * as tf from '@tensorflow/tfjs';
 import { type AnyBatch, type Column, isColumn } from '../core/batch.js';
 import { MaskflowError, inStage } from '../core/errors.js';
 import { check, checkOptions } from '../core/options.js';
-import { type Executor, type Gradients, type Optimizer, type Parameter, type Program, type StepOutcome, type Tensor, type Tensors, type UpdateScalars, signatureOf } from '../core/program.js';
+import {
+  type Executor,
+  type Gradients,
+  type Optimizer,
+  type Parameter,
+  type Program,
+  type StepOutcome,
+  type Tensor,
+  type Tensors,
+  type UpdateScalars,
+  signatureOf,
+} from '../core/program.js';
 import { type Recipe, recipe } from '../core/recipe.js';
 import { differentiate } from './differentiate.js';
 import { drawColumns } from './drawColumns.js';
@@ -43,7 +54,12 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
   const owner: GradientsOwner = { enter, alive: new Set() };
   const weights = new EagerWeights(seed, enter);
 
-  const evaluate = async <O extends string>(program: Program<O>, batch: AnyBatch, outputs: readonly O[], set: string = program.weights): Promise<Readonly<Record<O, Column<Float32Array>>>> => {
+  const evaluate = async <O extends string>(
+    program: Program<O>,
+    batch: AnyBatch,
+    outputs: readonly O[],
+    set: string = program.weights,
+  ): Promise<Readonly<Record<O, Column<Float32Array>>>> => {
     enter();
     const wanted = located(program.recipe, () => {
       const { signature, parameters, columns, draws } = inputsOf(program, batch, seed);
@@ -56,7 +72,9 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
     try {
       const read = await Promise.all(wanted.map((tensor) => tensor.data()));
       // Copies, for tfjs's cpu backend hands out the very arrays that it computes with.
-      return Object.fromEntries(outputs.map((name, i) => [name, { data: Float32Array.from(read[i] as ArrayLike<number>), shape: [...(wanted[i] as Tensor).shape] }])) as unknown as Record<O, Column<Float32Array>>;
+      return Object.fromEntries(
+        outputs.map((name, i) => [name, { data: Float32Array.from(read[i] as ArrayLike<number>), shape: [...(wanted[i] as Tensor).shape] }]),
+      ) as unknown as Record<O, Column<Float32Array>>;
     } finally {
       for (const tensor of wanted) tensor.dispose();
     }
@@ -83,14 +101,23 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
   };
 
   const update = async (optimizer: Optimizer, set: string, handle: Gradients, { learningRate, step }: UpdateScalars): Promise<void> => {
-    if (!(handle instanceof EagerGradients)) throw new MaskflowError({ stage: 'gradients', option: 'update', rule: 'these gradients belong to another executor' });
+    if (!(handle instanceof EagerGradients))
+      throw new MaskflowError({ stage: 'gradients', option: 'update', rule: 'these gradients belong to another executor' });
     const given = handle.read('update', owner);
     const write = (): void => {
       const before = weights.pick(set, Object.keys(given));
       const specs = Object.fromEntries(Object.entries(before).map(([name, { shape }]) => [name, { shape, dtype: 'float32' as const }]));
-      const slots = weights.ensure(`${set}.optimizer`, Object.fromEntries(Object.entries(optimizer.slots(specs)).map(([name, { shape }]) => [name, zeros(shape)])));
+      const slots = weights.ensure(
+        `${set}.optimizer`,
+        Object.fromEntries(Object.entries(optimizer.slots(specs)).map(([name, { shape }]) => [name, zeros(shape)])),
+      );
       const after = tf.tidy(() => {
-        const answered = optimizer.update({ weights: before, gradients: given, slots, scalars: { learningRate: tf.scalar(learningRate), step: tf.scalar(step) } });
+        const answered = optimizer.update({
+          weights: before,
+          gradients: given,
+          slots,
+          scalars: { learningRate: tf.scalar(learningRate), step: tf.scalar(step) },
+        });
         return { weights: complete(before, answered.weights, 'weight'), slots: complete(slots, answered.slots, 'slot') };
       });
       for (const tensor of [...Object.values(after.weights), ...Object.values(after.slots)]) tf.keep(tensor);
@@ -104,7 +131,13 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
     }
   };
 
-  const step = async (program: Program<'loss'>, batch: AnyBatch, optimizer: Optimizer, scalars: UpdateScalars, limits: { readonly clip?: number }): Promise<StepOutcome> => {
+  const step = async (
+    program: Program<'loss'>,
+    batch: AnyBatch,
+    optimizer: Optimizer,
+    scalars: UpdateScalars,
+    limits: { readonly clip?: number },
+  ): Promise<StepOutcome> => {
     checkOptions('step', limits, ['clip']);
     const { clip = Number.POSITIVE_INFINITY } = limits;
     check(clip > 0, 'step', 'clip', 'must be a positive number', clip, 'Leave it out to clip nothing.');
@@ -140,7 +173,11 @@ function inputsOf(program: Program, batch: AnyBatch, seed: number) {
     const column = batch.columns[name];
     if (!isColumn(column)) {
       const there = Object.keys(signature.columns);
-      throw new MaskflowError({ option: name, rule: column === undefined ? 'the batch has no such column' : 'the column holds no numbers', hint: `Columns with numbers: ${there.join(', ') || 'none'}.` });
+      throw new MaskflowError({
+        option: name,
+        rule: column === undefined ? 'the batch has no such column' : 'the column holds no numbers',
+        hint: `Columns with numbers: ${there.join(', ') || 'none'}.`,
+      });
     }
     columns[name] = column;
   }
@@ -156,7 +193,9 @@ function upload(columns: Readonly<Record<string, Column>>): Tensors {
   return Object.fromEntries(
     Object.entries(columns).map(([name, { data, shape }]) => [
       name,
-      data instanceof Float32Array ? tf.tensor(data, [...shape], 'float32') : tf.tensor(data instanceof Uint8Array ? Int32Array.from(data) : data, [...shape], 'int32'),
+      data instanceof Float32Array
+        ? tf.tensor(data, [...shape], 'float32')
+        : tf.tensor(data instanceof Uint8Array ? Int32Array.from(data) : data, [...shape], 'int32'),
     ]),
   );
 }
@@ -178,7 +217,10 @@ function complete(before: Tensors, after: Tensors, kind: 'weight' | 'slot'): Ten
 }
 
 function zeros(shape: readonly number[]): Parameter {
-  return { shape, init: { recipe: recipe('maskflow/backends', 'zeros'), values: (_, sides) => new Float32Array(sides.reduce((product, side) => product * side, 1)) } };
+  return {
+    shape,
+    init: { recipe: recipe('maskflow/backends', 'zeros'), values: (_, sides) => new Float32Array(sides.reduce((product, side) => product * side, 1)) },
+  };
 }
 
 /** Runs `work`; an error names the recipe of the program or optimiser that it came from. */

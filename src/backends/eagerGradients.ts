@@ -31,7 +31,12 @@ export class EagerGradients implements Gradients {
   /** The tensors, for reading; an error where the handle has been used up or belongs to another executor. */
   read(use: string, owner: GradientsOwner = this.#owner): Tensors {
     if (this.#used !== undefined) {
-      throw new MaskflowError({ stage: 'gradients', option: use, rule: `these gradients were freed by ${this.#used}`, hint: 'Use the handle that it returned.' });
+      throw new MaskflowError({
+        stage: 'gradients',
+        option: use,
+        rule: `these gradients were freed by ${this.#used}`,
+        hint: 'Use the handle that it returned.',
+      });
     }
     if (owner !== this.#owner) throw new MaskflowError({ stage: 'gradients', option: use, rule: 'these gradients belong to another executor' });
     owner.enter();
@@ -94,7 +99,12 @@ export class EagerGradients implements Gradients {
       for (const [name, gradient] of Object.entries(before)) {
         const changed = change(name, gradient);
         if (!sameShape(changed.shape, gradient.shape)) {
-          throw new MaskflowError({ stage: 'gradients', option: use, rule: `the gradient of ${name} must keep its shape [${gradient.shape.join(', ')}]`, value: changed.shape });
+          throw new MaskflowError({
+            stage: 'gradients',
+            option: use,
+            rule: `the gradient of ${name} must keep its shape [${gradient.shape.join(', ')}]`,
+            value: changed.shape,
+          });
         }
         result[name] = changed.clone(); // its own handle on the values: `change` may answer the very tensor that it was given
       }

@@ -135,7 +135,12 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 
 function upload(set: string, name: string, data: Float32Array, shape: readonly number[]): Tensor {
   if (data.length !== sizeOf(shape)) {
-    throw new MaskflowError({ stage: 'weights', option: set, rule: `parameter ${name} of shape [${shape.join(', ')}] needs ${sizeOf(shape)} values`, value: data.length });
+    throw new MaskflowError({
+      stage: 'weights',
+      option: set,
+      rule: `parameter ${name} of shape [${shape.join(', ')}] needs ${sizeOf(shape)} values`,
+      value: data.length,
+    });
   }
   return tf.keep(tf.tensor(data, [...shape], 'float32'));
 }

@@ -10,7 +10,8 @@ export function lossOf(built: Readonly<Record<'loss', Tensor | Loss>>): Loss {
     throw new MaskflowError({ option: 'loss', rule: 'the program must have an output loss with a sum and a count', hint: 'Put loss(…) behind model(…).' });
   }
   for (const part of ['sum', 'count'] as const) {
-    if (found[part].rank !== 0) throw new MaskflowError({ option: `loss.${part}`, rule: 'must be a scalar', value: found[part].shape, hint: 'Reduce it with .sum().' });
+    if (found[part].rank !== 0)
+      throw new MaskflowError({ option: `loss.${part}`, rule: 'must be a scalar', value: found[part].shape, hint: 'Reduce it with .sum().' });
   }
   return found;
 }

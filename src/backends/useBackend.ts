@@ -11,7 +11,13 @@ import { MaskflowError } from '../core/errors.js';
 export function useBackend(name: string): void {
   if (tf.getBackend() === name) return;
   if (!(name in tf.engine().registry)) {
-    throw new MaskflowError({ stage: 'backend', option: 'backend', rule: 'the tfjs backend has not been loaded', value: name, hint: 'Use createExecutor({ backend }), which loads it.' });
+    throw new MaskflowError({
+      stage: 'backend',
+      option: 'backend',
+      rule: 'the tfjs backend has not been loaded',
+      value: name,
+      hint: 'Use createExecutor({ backend }), which loads it.',
+    });
   }
   // For a backend that has been initialised, tfjs does all of this before its first await.
   void tf.setBackend(name);

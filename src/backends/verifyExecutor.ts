@@ -24,7 +24,10 @@ const program: Program<'product' | 'loss'> = {
 const descent: Optimizer = {
   recipe: recipe('maskflow/backends', 'verificationDescent'),
   slots: () => ({}),
-  update: ({ weights: { w }, gradients, scalars: { learningRate } }) => ({ weights: { w: (w as tf.Tensor).sub((gradients.w as tf.Tensor).mul(learningRate as tf.Tensor)) }, slots: {} }),
+  update: ({ weights: { w }, gradients, scalars: { learningRate } }) => ({
+    weights: { w: (w as tf.Tensor).sub((gradients.w as tf.Tensor).mul(learningRate as tf.Tensor)) },
+    slots: {},
+  }),
 };
 
 /**
@@ -49,5 +52,11 @@ export async function verifyExecutor(executor: Executor): Promise<void> {
 
 function expect(executor: Executor, what: string, got: ArrayLike<number>, wanted: readonly number[]): void {
   if (wanted.every((value, i) => Math.abs(value - (got[i] ?? Number.NaN)) <= 1e-3 * Math.abs(value))) return;
-  throw new MaskflowError({ stage: 'backend', option: executor.backend, rule: `${what} must come out as ${wanted.join(', ')}`, value: Array.from(got), hint: 'Use another backend, for example --backend cpu.' });
+  throw new MaskflowError({
+    stage: 'backend',
+    option: executor.backend,
+    rule: `${what} must come out as ${wanted.join(', ')}`,
+    value: Array.from(got),
+    hint: 'Use another backend, for example --backend cpu.',
+  });
 }

@@ -27,7 +27,13 @@ export async function loadWasm(): Promise<Engine> {
     await withoutListeners(() => tf.setBackend('wasm'));
   }
   if (!(await tf.setBackend('wasm'))) {
-    throw new MaskflowError({ stage: 'backend', option: 'backend', rule: 'the WebAssembly of tfjs did not start', value: folder, hint: `Reinstall ${peer}, or use --backend cpu.` });
+    throw new MaskflowError({
+      stage: 'backend',
+      option: 'backend',
+      rule: 'the WebAssembly of tfjs did not start',
+      value: folder,
+      hint: `Reinstall ${peer}, or use --backend cpu.`,
+    });
   }
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
   return { device: `WebAssembly${simd ? ', SIMD' : ''}, 1 thread`, software: false, executor: ({ seed }) => eagerExecutor({ backend: 'wasm', seed }) };
@@ -40,7 +46,13 @@ async function filesOf(): Promise<string> {
     if (existsSync(join(folder, 'tfjs-backend-wasm-simd.wasm'))) return folder;
     throw new Error(`there is no tfjs-backend-wasm-simd.wasm in ${folder}`);
   } catch (cause) {
-    throw new MaskflowError({ stage: 'backend', option: 'backend', rule: `the package ${peer} is not installed completely`, hint: `npm install ${peer}@4.22.0, or use --backend cpu.`, cause });
+    throw new MaskflowError({
+      stage: 'backend',
+      option: 'backend',
+      rule: `the package ${peer} is not installed completely`,
+      hint: `npm install ${peer}@4.22.0, or use --backend cpu.`,
+      cause,
+    });
   }
 }
 

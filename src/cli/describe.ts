@@ -16,7 +16,11 @@ export function addDescribe(program: Command): void {
     .addHelpText('after', '\nExample:\n  maskflow describe pipelines/colormae-mnist.ts --set batchSize=64')
     .action(async (file: string, flags: { set?: Record<string, string>; seed: number; json?: boolean }) => {
       const { pipeline } = await loadPipeline(file);
-      const description = await describePipeline(pipeline, { seed: flags.seed, say: (line) => process.stderr.write(`${line}\n`), ...(flags.set === undefined ? {} : { options: flags.set }) });
+      const description = await describePipeline(pipeline, {
+        seed: flags.seed,
+        say: (line) => process.stderr.write(`${line}\n`),
+        ...(flags.set === undefined ? {} : { options: flags.set }),
+      });
       process.stdout.write(flags.json ? `${JSON.stringify(description)}\n` : `${text(description)}\n`);
     });
 }
@@ -30,11 +34,16 @@ export function text({ options, stages, parameters, trainable, total }: Pipeline
     lines.push(`  ${pc.cyan(name)}${made === name ? '' : ` (${made})`}  ${pc.dim(settings.join(', '))}`);
     if (emits === undefined) continue;
     const added = Object.entries(emits.columns).filter(([column, type]) => before[column] !== type);
-    for (const [column, type] of added) lines.push(`      ${column}: ${type}${emits.grid !== undefined && ['tokens', 'mask'].includes(column) ? `  grid ${emits.grid.join(' × ')}` : ''}`);
+    for (const [column, type] of added)
+      lines.push(`      ${column}: ${type}${emits.grid !== undefined && ['tokens', 'mask'].includes(column) ? `  grid ${emits.grid.join(' × ')}` : ''}`);
     before = emits.columns;
   }
   const width = Math.max(0, ...parameters.map(({ name }) => name.length));
-  lines.push('', pc.bold('parameters'), ...parameters.map(({ name, shape, trainable: learns }) => `  ${name.padEnd(width)}  [${shape.join(', ')}]${learns ? '' : pc.dim('  fixed')}`));
+  lines.push(
+    '',
+    pc.bold('parameters'),
+    ...parameters.map(({ name, shape, trainable: learns }) => `  ${name.padEnd(width)}  [${shape.join(', ')}]${learns ? '' : pc.dim('  fixed')}`),
+  );
   lines.push(`  ${trainable.toLocaleString('en')} trainable of ${total.toLocaleString('en')}`);
   return lines.join('\n');
 }

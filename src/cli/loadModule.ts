@@ -13,7 +13,13 @@ const own = (path: string): string => fileURLToPath(new URL(`../${path}`, import
 export async function loadModule(file: string): Promise<Record<string, unknown>> {
   const path = resolve(file);
   if (!existsSync(path)) {
-    throw new MaskflowError({ stage: 'maskflow', option: 'FILE', rule: 'there is no such file', value: file, hint: 'Give the path of a pipeline: maskflow run pipelines/mae-mnist.ts.' });
+    throw new MaskflowError({
+      stage: 'maskflow',
+      option: 'FILE',
+      rule: 'there is no such file',
+      value: file,
+      hint: 'Give the path of a pipeline: maskflow run pipelines/mae-mnist.ts.',
+    });
   }
   const alias = Object.fromEntries([...rooms.map((room) => [`maskflow/${room}`, own(`${room}/index.js`)]), ['maskflow', own('index.js')]]);
   const natively = createJiti(import.meta.url, { alias, nativeModules: ['maskflow', own('')], interopDefault: false, fsCache: false });

@@ -10,7 +10,7 @@ import { setting, whole } from './settings.js';
 
 interface RunFlags {
   set?: Record<string, string>;
-  seed: number;
+  seed?: number;
   backend?: string;
   out?: string;
   resume?: boolean;
@@ -24,8 +24,8 @@ export function addRun(program: Command): void {
     .command('run')
     .description('Train a pipeline; writes metrics, checkpoints, pictures and result.json into the run folder.')
     .argument('<FILE>', 'TypeScript file that exports a pipeline')
-    .option('--set <key=value>', "set an option of the pipeline (repeatable); `maskflow describe FILE` lists them", setting)
-    .option('--seed <N>', 'seed of every random choice', whole(0), 0)
+    .option('--set <key=value>', 'set an option of the pipeline (repeatable); `maskflow describe FILE` lists them', setting)
+    .option('--seed <N>', 'seed of every random choice (default: 0)', whole(0))
     .option('--backend <NAME>', 'engine: wasm, cpu, … (default: MASKFLOW_BACKEND, else the best that works)')
     .option('--allow-software', 'accept a GPU backend that runs on a software adapter')
     .option('--out <DIR>', 'run folder (default: runs/<file name>, numbered where taken)')
@@ -62,9 +62,9 @@ async function runCommand(file: string, flags: RunFlags): Promise<number> {
   try {
     const { status, folder, step, result } = await run(pipeline, {
       name,
-      seed: flags.seed,
       say,
       signal: stopping.signal,
+      ...(flags.seed === undefined ? {} : { seed: flags.seed }),
       ...(flags.set === undefined ? {} : { options: flags.set }),
       ...(flags.backend === undefined ? {} : { backend: flags.backend }),
       ...(flags.allowSoftware === undefined ? {} : { allowSoftware: flags.allowSoftware }),
@@ -77,7 +77,11 @@ async function runCommand(file: string, flags: RunFlags): Promise<number> {
     else if (status === 'done') process.stdout.write(`${summary(result, paths)}\n`);
     if (status === 'done') return 0;
     const again = `maskflow run ${file} --out ${here(folder)} --resume`;
-    process.stderr.write(paths.checkpoint === undefined ? `Interrupted at step ${step}; the chain makes no checkpoints.\n` : `Interrupted at step ${step}, checkpoint saved. Go on with: ${again}\n`);
+    process.stderr.write(
+      paths.checkpoint === undefined
+        ? `Interrupted at step ${step}; the chain makes no checkpoints.\n`
+        : `Interrupted at step ${step}, checkpoint saved. Go on with: ${again}\n`,
+    );
     return 130;
   } finally {
     process.off('SIGINT', interrupt);
@@ -90,7 +94,12 @@ const here = (path: string): string => relative(process.cwd(), path) || '.';
 /** The files that somebody will want to open, where they exist. */
 function written(folder: string): Record<string, string> {
   const newest = (path: string, pattern: RegExp): string | undefined => {
-    const name = existsSync(path) ? readdirSync(path).filter((entry) => pattern.test(entry)).sort().at(-1) : undefined;
+    const name = existsSync(path)
+      ? readdirSync(path)
+          .filter((entry) => pattern.test(entry))
+          .sort()
+          .at(-1)
+      : undefined;
     return name === undefined ? undefined : here(join(path, name));
   };
   const found = {

@@ -45,8 +45,23 @@ export function fold(key: Key, name: string | number): Key {
 /** The key of one sample in a stage whose key is `stage`: injective in (source, id, epoch). */
 export function sampleKey(stage: Key, origin: Pick<Origin, 'source' | 'id' | 'epoch'>): Key {
   const { source, id, epoch } = origin;
-  if (!(source >= 0 && source < sources && id >= 0 && id < ids && epoch >= 0 && epoch < LOW)) {
-    throw new MaskflowError({ rule: 'an origin needs source < 2048, id < 2^53 and epoch < 2^32, none negative', value: { source, id, epoch } });
+  if (
+    !(
+      Number.isInteger(source) &&
+      source >= 0 &&
+      source < sources &&
+      Number.isSafeInteger(id) &&
+      id >= 0 &&
+      Number.isInteger(epoch) &&
+      epoch >= 0 &&
+      epoch < LOW
+    )
+  ) {
+    throw new MaskflowError({
+      rule: 'an origin needs source < 2048, id < 2^53 and epoch < 2^32, none negative',
+      value: { source, id, epoch },
+      hint: 'All three are whole numbers.',
+    });
   }
   return { k0: stage.k0, k1: stage.k1, c1: epoch | 0, c2: (id % LOW) | 0, c3: (Math.floor(id / LOW) + source * 2 ** 21) | 0 };
 }
@@ -89,9 +104,9 @@ export class Draws {
     return radius * Math.cos(2 * Math.PI * this.uniform());
   }
 
-  /** Standard Gumbel, −ln(−ln u) in float64 with u in (0, 1): no truncation of the tail below 2^−53. */
+  /** Standard Gumbel, −ln(−ln u) in float64 with u = (n + ½) / 2^52 in (0, 1), so that both tails reach |x| > 36. */
   gumbel(): number {
-    const u = ((this.word() >>> 5) * 67108864 + (this.word() >>> 6) + 0.5) / 9007199254740992;
+    const u = ((this.word() >>> 6) * 67108864 + (this.word() >>> 6) + 0.5) / 4503599627370496;
     return -Math.log(-Math.log(u));
   }
 
@@ -142,25 +157,35 @@ export function gumbels(key: Key, count: number): Float64Array {
   return Float64Array.from({ length: count }, () => draws.gumbel());
 }
 
+/** Up to this length a permutation is drawn as an array (4 bytes an element); beyond it is computed index by index. */
+const drawn = 2 ** 20;
+
 /**
- * A keyed permutation of 0 … n − 1 as a function of the index, in constant memory: a balanced Feistel network over the
- * next even number of bits, walked until it falls inside. Shuffled orders of any length come from it.
+ * A keyed permutation of 0 … n − 1 as a function of the index: shuffled orders of any length come from it. Up to 2^20 a
+ * uniform one (Fisher–Yates); beyond, in constant memory, a balanced Feistel network of six rounds over the next even
+ * number of bits, walked until it falls inside (on few bits such networks are visibly not uniform, so they are not used there).
  */
 export function permuted(key: Key, n: number): (index: number) => number {
   if (!Number.isSafeInteger(n) || n < 1 || n > 2 ** 48) {
     throw new MaskflowError({ option: 'n', rule: 'must be an integer from 1 to 2^48', value: n });
   }
-  const half = Math.max(1, Math.ceil(Math.log2(n) / 2));
+  const inner = fold(key, 'permuted');
+  if (n > drawn) return feistel(inner, n);
+  const order = new Draws(inner).permutation(n);
+  return (index) => order[index] as number;
+}
+
+function feistel({ k0, k1 }: Key, n: number): (index: number) => number {
+  const half = Math.ceil(Math.log2(n) / 2);
   const side = 2 ** half;
   const out = new Uint32Array(4);
-  const rounds = 6;
   return (index) => {
     let x = index;
     do {
       let left = Math.floor(x / side);
       let right = x % side;
-      for (let round = 0; round < rounds; round++) {
-        philox(out, key.k0, key.k1, right, round, key.c2, key.c3);
+      for (let round = 0; round < 6; round++) {
+        philox(out, k0, k1, right, round, 0, 0);
         const next = (left ^ ((out[0] as number) & (side - 1))) >>> 0;
         left = right;
         right = next;

@@ -117,7 +117,7 @@ export interface Gradients {
   dispose(): void;
 }
 
-/** What a fused step answers. Where the loss or the norm is not finite, nothing was written. */
+/** What a fused step answers. Where the loss or the norm is not finite, or the count is 0, nothing was written. */
 export interface StepOutcome {
   readonly sum: number;
   readonly count: number;
@@ -148,9 +148,9 @@ export interface Executor {
   /** What runs underneath, verified: `wasm`, `cpu`, … */
   readonly backend: string;
   readonly weights: Weights;
-  /** Outputs as host columns; of a Loss output the quotient sum / count. `weights` reads another set than the program's. */
+  /** Outputs as host columns; of a Loss output the quotient sum / count (NaN where the count is 0). `weights` reads another set than the program's. */
   evaluate<O extends string>(program: Program<O>, batch: AnyBatch, outputs: readonly O[], weights?: string): Promise<Readonly<Record<O, Column<Float32Array>>>>;
-  /** Gradients of the sum of the program's `loss` with respect to its trainable parameters. */
+  /** Gradients of the sum of the program's `loss` with respect to its trainable parameters; zeros for those that it does not reach. */
   gradients(program: Program<'loss'>, batch: AnyBatch): Promise<Gradients>;
   /** One optimiser update of `set` from gradients of the mean loss; frees the handle. */
   update(optimizer: Optimizer, set: string, gradients: Gradients, scalars: UpdateScalars): Promise<void>;

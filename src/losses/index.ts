@@ -1,1 +1,2 @@
+export * from './crossEntropy.js';
 export * from './patchReconstruction.js';

@@ -1,5 +1,6 @@
 // Layers and first values have short names (`linear`, `normal`) that mean other things elsewhere: they come as namespaces.
 export * as initializers from './initializers/index.js';
 export * as layers from './layers/index.js';
+export * from './linearClassifier.js';
 export * from './visiblePlan.js';
 export * from './vitMae.js';

@@ -1,5 +1,5 @@
 // Samples become batches: numbers and tensors become columns, everything else is carried along.
-import { type OperatorFunction } from 'rxjs';
+import type { OperatorFunction } from 'rxjs';
 import { type Batch, type Carried, type Column, type Data, type Origin, type Sample, isColumn } from '../core/batch.js';
 import { collecting } from '../core/demand/index.js';
 import { MaskflowError } from '../core/errors.js';
@@ -19,7 +19,9 @@ export interface BatchOptions {
 }
 
 /** The column that a sample's field becomes: numbers and booleans float32, tensors their own type, all else carried. */
-export type Columnar<F> = { readonly [K in keyof F]: F[K] extends Column<infer A> ? Column<A> : F[K] extends number | boolean ? Column<Float32Array> : Carried };
+export type Columnar<F> = {
+  readonly [K in keyof F]: F[K] extends Column<infer A> ? Column<A> : F[K] extends number | boolean ? Column<Float32Array> : Carried;
+};
 
 /**
  * Gathers `size` samples. Every row must have the same fields and tensor shapes; a field `weight` is created by `last: 'pad'`
@@ -29,7 +31,10 @@ export type Columnar<F> = { readonly [K in keyof F]: F[K] extends Column<infer A
  * @example
  * samples.pipe(batch(256, { last: 'drop' }));
  */
-export function batch<F extends object>(size: number, options: BatchOptions & { readonly last: 'pad' }): OperatorFunction<Sample<F>, Batch<Columnar<F> & { readonly weight: Column<Float32Array> }>>;
+export function batch<F extends object>(
+  size: number,
+  options: BatchOptions & { readonly last: 'pad' },
+): OperatorFunction<Sample<F>, Batch<Columnar<F> & { readonly weight: Column<Float32Array> }>>;
 export function batch<F extends object>(size: number, options?: BatchOptions): OperatorFunction<Sample<F>, Batch<Columnar<F>>>;
 export function batch<F extends object>(size: number, options: BatchOptions = {}): OperatorFunction<Sample<F>, Batch<Columnar<F>>> {
   checkOptions('batch', options, ['last', 'crossEpochs', 'name']);
@@ -106,7 +111,12 @@ function column(name: string, values: readonly unknown[], samples: readonly Samp
   const length = first.data.length;
   const data = new (first.data.constructor as new (n: number) => Data)(length * values.length);
   values.forEach((value, row) => {
-    if (!isColumn(value) || value.data.constructor !== first.data.constructor || value.shape.length !== first.shape.length || value.shape.some((side, axis) => side !== first.shape[axis])) {
+    if (
+      !isColumn(value) ||
+      value.data.constructor !== first.data.constructor ||
+      value.shape.length !== first.shape.length ||
+      value.shape.some((side, axis) => side !== first.shape[axis])
+    ) {
       throw new MaskflowError({
         option: name,
         rule: `must have one type and shape in every sample: here ${first.data.constructor.name} [${first.shape.join(', ')}]`,

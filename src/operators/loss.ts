@@ -32,7 +32,7 @@ export function loss<Needs extends string>(term: LossTerm<Needs>, options: LossO
     }
     let program = composed.get(inner);
     if (program === undefined) {
-      program = withTerm(inner, term, weight);
+      program = withLoss(inner, term, weight);
       composed.set(inner, program);
     }
     return { ...batch, program };
@@ -40,8 +40,8 @@ export function loss<Needs extends string>(term: LossTerm<Needs>, options: LossO
   return operator as unknown as LossStage<Needs>;
 }
 
-/** The program of `inner` with one more term in its loss. */
-function withTerm<Needs extends string>(inner: Program, term: LossTerm<Needs>, weight: number): Program {
+/** The program of `inner` with one more term in its loss: the pure half of `loss`. */
+export function withLoss<Needs extends string>(inner: Program<Needs>, term: LossTerm<Needs>, weight = 1): Program<Needs | 'loss'> {
   return {
     ...inner,
     recipe: { module: 'maskflow/operators', name: 'loss', options: { of: inner.recipe, term: term.recipe, weight } },
@@ -49,7 +49,7 @@ function withTerm<Needs extends string>(inner: Program, term: LossTerm<Needs>, w
     parameters: (signature) => inner.parameters(signature),
     draws: (signature) => inner.draws(signature),
     build(parameters, columns, draws, signature) {
-      const outputs = inner.build(parameters, columns, draws, signature);
+      const outputs = inner.build(parameters, columns, draws, signature) as Readonly<Record<string, Tensor | Loss>>;
       const total = (): Loss => {
         const added = term.build(outputs as Readonly<Record<Needs, Tensor>>, columns, signature);
         if (!('loss' in outputs)) return { sum: added.sum.mul(weight), count: added.count };

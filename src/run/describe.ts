@@ -35,7 +35,12 @@ export interface PipelineDescription {
 /** Describes a pipeline; prepares its data where that was not done yet. */
 export async function describePipeline<P extends Readonly<Record<string, OptionValue>>>(
   pipeline: Pipeline<P>,
-  settings: { readonly options?: Readonly<Record<string, unknown>>; readonly seed?: number; readonly preparedFolder?: string; readonly say?: (line: string) => void } = {},
+  settings: {
+    readonly options?: Readonly<Record<string, unknown>>;
+    readonly seed?: number;
+    readonly preparedFolder?: string;
+    readonly say?: (line: string) => void;
+  } = {},
 ): Promise<PipelineDescription> {
   const { options = {}, seed = 0, preparedFolder = '.maskflow/prepared', say = () => {} } = settings;
   const resolved = resolveOptions(pipeline.defaults, options);
@@ -56,7 +61,20 @@ export async function describePipeline<P extends Readonly<Record<string, OptionV
         parameters = program.parameters(signatureOf(batch));
         resolve();
       });
-      const run: Run = { seed, executor, folder, files: nodeFiles, resumed: undefined, stopping: new AbortController().signal, keep() {}, state: () => ({ step: 0, seed, cursor: { sources: [] }, stages: {} }), atStop() {}, report() {}, data() {}, say };
+      const run: Run = {
+        seed,
+        executor,
+        folder,
+        files: nodeFiles,
+        resumed: undefined,
+        stopping: new AbortController().signal,
+        keep() {},
+        state: () => ({ step: 0, seed, cursor: { sources: [] }, stages: {} }),
+        atStop() {},
+        report() {},
+        data() {},
+        say,
+      };
       gate = new Gate({ seed, prefetch: 1, run, warn: say, observe: (place, item) => void (seen.has(place) || seen.set(place, item)) });
       const subscription = within({ gate }, () => chain.subscribe({ next: () => resolve(), error: reject, complete: resolve }));
       places = [...gate.places];

@@ -37,11 +37,21 @@ const holdsRun = (folder: string): boolean => existsSync(join(folder, 'run.json'
 export function readRecord(folder: string): RunRecord | undefined {
   if (!holdsRun(folder)) return undefined;
   const path = join(folder, 'run.json');
+  let record: unknown;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as RunRecord;
+    record = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
     throw new MaskflowError({ stage: 'run', rule: `${path} is not readable JSON`, hint: 'Start in another folder: --out DIR.', cause });
   }
+  if (!isRecord(record)) throw new MaskflowError({ stage: 'run', rule: `${path} is not the record of a run`, hint: 'Start in another folder: --out DIR.' });
+  return record;
+}
+
+/** What a resume relies on is there. */
+function isRecord(value: unknown): value is RunRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { status, options, recipe, data } = value as Partial<RunRecord>;
+  return typeof status === 'string' && typeof options === 'object' && options !== null && Array.isArray(recipe) && typeof data === 'object' && data !== null;
 }
 
 /**
@@ -75,7 +85,13 @@ export function chooseFolder(name: string, { out, resume = false, root = 'runs' 
 }
 
 function nothingToResume(folder: string): MaskflowError {
-  return new MaskflowError({ stage: 'run', option: 'resume', rule: 'there is no run to go on with', value: folder, hint: 'Start one without --resume, or name its folder: --out DIR --resume.' });
+  return new MaskflowError({
+    stage: 'run',
+    option: 'resume',
+    rule: 'there is no run to go on with',
+    value: folder,
+    hint: 'Start one without --resume, or name its folder: --out DIR --resume.',
+  });
 }
 
 /** Numbers of the folders `name`, `name-2`, `name-3`, … that exist, ascending. */
@@ -83,8 +99,8 @@ function numbered(parent: string, name: string): number[] {
   return readdirSync(parent)
     .flatMap((entry) => {
       if (entry === name) return [1];
-      const suffix = entry.startsWith(`${name}-`) ? Number(entry.slice(name.length + 1)) : Number.NaN;
-      return Number.isInteger(suffix) && suffix > 1 ? [suffix] : [];
+      const suffix = entry.startsWith(`${name}-`) ? entry.slice(name.length + 1) : '';
+      return /^[1-9]\d*$/.test(suffix) && suffix !== '1' ? [Number(suffix)] : [];
     })
     .sort((a, b) => a - b);
 }

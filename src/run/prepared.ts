@@ -4,6 +4,9 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { MaskflowError } from '../core/errors.js';
 
+/** Files under way in this process: two runs in it never write into the same one. */
+let begun = 0;
+
 export class Prepared {
   readonly #folder: string;
   readonly #say: (line: string) => void;
@@ -27,7 +30,7 @@ export class Prepared {
       if (existsSync(path)) continue;
       this.#say(`Preparing ${path} (once).`);
       await mkdir(dirname(path), { recursive: true });
-      const partial = `${path}.partial-${process.pid}`;
+      const partial = `${path}.partial-${process.pid}-${++begun}`;
       try {
         await make(partial);
         const file = await open(partial, 'r');
@@ -35,8 +38,13 @@ export class Prepared {
         await file.close();
         await rename(partial, path);
       } catch (cause) {
-        await rm(partial, { force: true });
-        throw new MaskflowError({ stage: 'prepared', where: path, rule: `the data could not be prepared: ${cause instanceof Error ? cause.message : String(cause)}`, cause });
+        await rm(partial, { recursive: true, force: true });
+        throw new MaskflowError({
+          stage: 'prepared',
+          where: path,
+          rule: `the data could not be prepared: ${cause instanceof Error ? cause.message : String(cause)}`,
+          cause,
+        });
       }
     }
   }

@@ -67,7 +67,8 @@ export function refuseChanges(before: RunRecord, now: { options: Readonly<Record
 
 /** Refuses to go on with a chain whose stages changed; `epochs` and the bounds of steps may. */
 export function refuseOtherChain(before: readonly StageRecord[], now: readonly StageRecord[]): void {
-  const comparable = (stages: readonly StageRecord[]): string[] => stages.map(({ name, function: made, options }) => JSON.stringify(made === 'epochs' ? { name } : { name, made, options }));
+  const comparable = (stages: readonly StageRecord[]): string[] =>
+    stages.map(({ name, function: made, options }) => JSON.stringify(made === 'epochs' ? { name } : { name, made, options }));
   const was = comparable(before);
   const is = comparable(now);
   const first = Array.from({ length: Math.max(was.length, is.length) }).findIndex((_, i) => was[i] !== is[i]);

@@ -9,11 +9,12 @@ import { Cursor } from '../core/cursor.js';
 import { Gate, enterRun, within } from '../core/demand/index.js';
 import { MaskflowError, inStage } from '../core/errors.js';
 import type { Files } from '../core/files.js';
+import { checkInteger } from '../core/options.js';
 import { type OptionValue, type Pipeline, resolveOptions } from '../core/pipeline.js';
 import type { Executor } from '../core/program.js';
-import type { Run, StageState } from '../core/run.js';
 import { restoreWeights } from '../sinks/checkpoint.js';
 import { nodeFiles } from '../sinks/nodeFiles.js';
+import { Lent } from './lent.js';
 import { type RunRecord, type RunStatus, type StageRecord, chooseFolder, readRecord } from './folder.js';
 import { Prepared } from './prepared.js';
 import { plain, readCheckpoint, refuseChanges, refuseOtherChain } from './resume.js';
@@ -21,9 +22,9 @@ import { plain, readCheckpoint, refuseChanges, refuseOtherChain } from './resume
 export interface RunOptions {
   /** Name of the pipeline: its file without extension; names the default folder. */
   readonly name: string;
-  /** Values for the pipeline's options; unknown ones are refused. Text is read as the default's type. */
+  /** Values for the pipeline's options; unknown ones are refused, text is read as the default's type. What a resume leaves out is as it was. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** Default 0. */
+  /** Default 0; at a resume that of the run. */
   readonly seed?: number;
   /** A name of the table of backends; default: the best that works. */
   readonly backend?: string;
@@ -58,10 +59,15 @@ export interface RunResult {
  * const { result } = await run(pipeline, { name: 'mine', options: { epochs: 2 }, seed: 7 });
  */
 export async function run<P extends Readonly<Record<string, OptionValue>>>(pipeline: Pipeline<P>, options: RunOptions): Promise<RunResult> {
-  const { name, seed = 0, prefetch = 4, signal, say = () => {}, files = nodeFiles, resume = false } = options;
-  const resolved = resolveOptions(pipeline.defaults, options.options ?? {});
+  const { name, prefetch = 4, signal, say = () => {}, files = nodeFiles, resume = false } = options;
+  checkInteger('run', 'prefetch', prefetch);
+  resolveOptions(pipeline.defaults, options.options ?? {});
   const folder = chooseFolder(name, { out: options.out, resume });
   const before = readRecord(folder);
+  // What a resume does not name is as it was.
+  const resolved = resolveOptions(pipeline.defaults, { ...recorded(before), ...options.options });
+  const seed = options.seed ?? before?.seed ?? 0;
+  const backend = options.backend ?? before?.backend;
   // 1. A run that is done is not touched; one that another process is in is refused.
   if (before?.status === 'done' && !extended(before, resolved)) {
     say(`${folder} is done; nothing to resume.`);
@@ -69,10 +75,16 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
     return { status: 'done', folder, step: restored?.state.step ?? 0, result: await readJson(join(folder, 'result.json')) };
   }
   if (before?.status === 'running' && before.process !== process.pid && alive(before.process)) {
-    throw new MaskflowError({ stage: 'run', option: 'resume', rule: `process ${before.process} is working in this folder`, value: folder, hint: 'Wait for it or end it first.' });
+    throw new MaskflowError({
+      stage: 'run',
+      option: 'resume',
+      rule: `process ${before.process} is working in this folder`,
+      value: folder,
+      hint: 'Wait for it or end it first.',
+    });
   }
   // 2. The engine, and what a checkpoint gives back.
-  const executor = await (options.executor ?? ((s) => createExecutor({ seed: s, ...picked(options) })))(seed);
+  const executor = await (options.executor ?? ((s) => createExecutor({ seed: s, ...(backend === undefined ? {} : { backend }), ...(options.allowSoftware ? { allowSoftware: true } : {}) })))(seed);
   const leaveRun = enterRun();
   const record: Mutable<RunRecord> = {
     pipeline: name,
@@ -105,9 +117,7 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
     }
     // 3. The chain.
     const prepared = new Prepared(options.preparedFolder ?? '.maskflow/prepared', say);
-    const chain = inStageOf('pipeline', () =>
-      pipeline.build({ ...resolved, prepared: (n, make) => prepared.path(n, make), out: (n) => join(folder, n) }),
-    );
+    const chain = inStageOf('pipeline', () => pipeline.build({ ...resolved, prepared: (n, make) => prepared.path(n, make), out: (n) => join(folder, n) }));
     await files.makeFolder(folder);
     if (before === undefined) {
       ours = true;
@@ -115,7 +125,8 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
     }
     await prepared.ready();
     const lent = new Lent(seed, executor, folder, files, restored?.state, say, before?.data, (fingerprints) => {
-      record.data = fingerprints;
+      // What a source that is not open yet had is kept: this resume may die before it opens.
+      record.data = { ...before?.data, ...fingerprints };
       gate?.track(save());
     });
     gate = new Gate({ prefetch, seed, run: lent, warn: say, ...(restored === undefined ? {} : { cursor: new Cursor(restored.state.cursor) }) });
@@ -155,7 +166,13 @@ function finish(record: Mutable<RunRecord>, status: RunStatus, error?: string): 
 }
 
 /** Subscribes and waits: until the chain ends, fails, or has drained after a signal. */
-async function drive(chain: Observable<unknown>, gate: Gate, lent: Lent, signal: AbortSignal | undefined, started: (stages: StageRecord[]) => Promise<void>): Promise<'done' | 'interrupted'> {
+async function drive(
+  chain: Observable<unknown>,
+  gate: Gate,
+  lent: Lent,
+  signal: AbortSignal | undefined,
+  started: (stages: StageRecord[]) => Promise<void>,
+): Promise<'done' | 'interrupted'> {
   // Nothing is served before the chain is known to be the one that is resumed.
   gate.paused = true;
   let settle: { resolve(status: 'done' | 'interrupted'): void; reject(error: unknown): void } | undefined;
@@ -170,10 +187,13 @@ async function drive(chain: Observable<unknown>, gate: Gate, lent: Lent, signal:
       complete: () => settle?.resolve('done'),
     }),
   );
+  let over = false;
   const stop = async (): Promise<void> => {
     lent.abort();
     gate.paused = true;
     await gate.until(() => gate.idle());
+    // Idle because an error (or the end) has taken the chain down: it is told already, and nothing may be written any more.
+    if (over) return;
     try {
       await lent.saveAtStop();
       settle?.resolve('interrupted');
@@ -192,6 +212,7 @@ async function drive(chain: Observable<unknown>, gate: Gate, lent: Lent, signal:
     }
     return await ended;
   } finally {
+    over = true;
     signal?.removeEventListener('abort', onAbort);
     subscription.unsubscribe();
   }
@@ -210,88 +231,6 @@ export function stagesOf(gate: Gate): StageRecord[] {
     }));
 }
 
-/** The run as its stages see it. */
-class Lent implements Run {
-  readonly seed: number;
-  readonly executor: Executor;
-  readonly folder: string;
-  readonly files: Files;
-  readonly resumed: Run['resumed'];
-  readonly say: (line: string) => void;
-  readonly figures: Record<string, unknown> = {};
-  readonly fingerprints: Record<string, string> = {};
-  gate: Gate | undefined;
-  readonly #before: Readonly<Record<string, string>> | undefined;
-  readonly #onData: (fingerprints: Readonly<Record<string, string>>) => void;
-  readonly #stopping = new AbortController();
-  readonly #states = new Map<string, () => StageState>();
-  readonly #atStop: (() => Promise<void>)[] = [];
-
-  constructor(
-    seed: number,
-    executor: Executor,
-    folder: string,
-    files: Files,
-    resumed: Run['resumed'],
-    say: (line: string) => void,
-    before: Readonly<Record<string, string>> | undefined,
-    onData: (fingerprints: Readonly<Record<string, string>>) => void,
-  ) {
-    this.seed = seed;
-    this.executor = executor;
-    this.folder = folder;
-    this.files = files;
-    this.resumed = resumed;
-    this.say = say;
-    this.#before = before;
-    this.#onData = onData;
-  }
-  get stopping(): AbortSignal {
-    return this.#stopping.signal;
-  }
-  abort(): void {
-    this.#stopping.abort();
-  }
-  keep(stage: string, save: () => StageState): void {
-    this.#states.set(stage, save);
-  }
-  state(): NonNullable<Run['resumed']> {
-    const stages = Object.fromEntries([...this.#states].sort(([a], [b]) => (a < b ? -1 : 1)).map(([stage, save]) => [stage, save()]));
-    return { step: this.executor.weights.step, seed: this.seed, cursor: (this.gate as Gate).cursor.toJSON(), stages };
-  }
-  atStop(save: () => Promise<void>): void {
-    this.#atStop.push(save);
-  }
-  async saveAtStop(): Promise<void> {
-    for (const save of this.#atStop) await save();
-  }
-  report(figures: Readonly<Record<string, unknown>>): void {
-    merge(this.figures, figures);
-  }
-  data(source: string, fingerprint: string): void {
-    const was = this.#before?.[source];
-    if (was !== undefined && was !== fingerprint) {
-      throw new MaskflowError({
-        stage: source.replace(/^\d+\./, ''),
-        rule: `the data is not what this run began with: its fingerprint was ${was}`,
-        value: fingerprint,
-        hint: 'Bring the old data back, or start a new run: --out DIR.',
-      });
-    }
-    this.fingerprints[source] = fingerprint;
-    this.#onData({ ...this.fingerprints });
-  }
-}
-
-function merge(into: Record<string, unknown>, figures: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(figures)) {
-    const old = into[name];
-    if (isRecord(old) && isRecord(value)) merge(old, value);
-    else into[name] = isRecord(value) ? structuredClone(value) : value;
-  }
-}
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 function inStageOf<T>(stage: string, work: () => T): T {
   try {
     return work();
@@ -305,8 +244,9 @@ function extended(before: RunRecord, now: Readonly<Record<string, unknown>>): bo
   return ['epochs', 'steps'].some((name) => name in now && JSON.stringify(before.options[name]) !== JSON.stringify(plain(now[name])));
 }
 
-function picked({ backend, allowSoftware }: RunOptions): { backend?: string; allowSoftware?: boolean } {
-  return { ...(backend === undefined ? {} : { backend }), ...(allowSoftware === undefined ? {} : { allowSoftware }) };
+/** Options of an earlier run, as a pipeline takes them. */
+function recorded(before: RunRecord | undefined): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(before?.options ?? {}).map(([name, value]) => [name, value === 'none' ? Number.POSITIVE_INFINITY : value]));
 }
 
 function alive(process_: number): boolean {
@@ -332,5 +272,10 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
 function versions(): Record<string, string> {
   const require = createRequire(import.meta.url);
   const of = (name: string): string => (require(name) as { version: string }).version;
-  return { maskflow: of('../../package.json'), node: process.version, tfjs: of('@tensorflow/tfjs/package.json'), platform: `${process.platform}-${process.arch}` };
+  return {
+    maskflow: of('../../package.json'),
+    node: process.version,
+    tfjs: of('@tensorflow/tfjs/package.json'),
+    platform: `${process.platform}-${process.arch}`,
+  };
 }

@@ -116,7 +116,13 @@ async function retire(files: Files, folder: string, name: string): Promise<void>
 }
 
 /** Gives a run's weights what a checkpoint holds. `model` and `training` are decoded safetensors. */
-export async function restoreWeights(weights: Weights, set: string, model: ReadonlyMap<string, Column>, training: ReadonlyMap<string, Column>, state: RunState): Promise<void> {
+export async function restoreWeights(
+  weights: Weights,
+  set: string,
+  model: ReadonlyMap<string, Column>,
+  training: ReadonlyMap<string, Column>,
+  state: RunState,
+): Promise<void> {
   await weights.restore(set, model);
   const sets = new Map<string, Map<string, Column>>();
   for (const [key, values] of training) {

@@ -19,7 +19,12 @@ export interface Evaluated {
  * `judge`: once with the trained weights, once with untrained ones (first values from the same seed). A run that is stopped
  * early is not judged.
  */
-export function evaluation<T>(name: string, settings: object, { model, train, test, label = 'label' }: Evaluated, judge: (run: Run, train: Features, test: Features) => Promise<number>): MonoTypeOperatorFunction<T> {
+export function evaluation<T>(
+  name: string,
+  settings: object,
+  { model, train, test, label = 'label' }: Evaluated,
+  judge: (run: Run, train: Features, test: Features) => Promise<number>,
+): MonoTypeOperatorFunction<T> {
   check(model !== undefined && train !== undefined && test !== undefined, name, 'model, train, test', 'must all be given', { model, train, test });
   return bounded<T, T>(recipe('maskflow/sinks', name, { ...settings, label, model: model.recipe }), { name, per: 'batch', quiet: true }, (context) => ({
     work: (item) => item,

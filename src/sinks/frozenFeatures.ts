@@ -36,15 +36,19 @@ export function frozenFeatures(run: Run, model: Program<'features'>, stream: Lab
 }
 
 async function compute(run: Run, model: Program<'features'>, stream: Labelled, label: string, set: string): Promise<Features> {
-  const evaluate = bounded<AnyBatch, { features: Column<Float32Array>; labels: Int32Array }>(recipe('maskflow/sinks', 'frozenFeatures', {}), { name: 'frozenFeatures', per: 'batch' }, () => ({
-    async work(batch) {
-      if (batch.rows === 0) return nothing;
-      const labels = labelsOf(batch, label);
-      const described = { ...batch, columns: { ...batch.columns, ...model.prepare?.(batch) }, program: model };
-      const { features } = await run.executor.evaluate(model, described, ['features'], set);
-      return { features, labels };
-    },
-  }));
+  const evaluate = bounded<AnyBatch, { features: Column<Float32Array>; labels: Int32Array }>(
+    recipe('maskflow/sinks', 'frozenFeatures', {}),
+    { name: 'frozenFeatures', per: 'batch' },
+    () => ({
+      async work(batch) {
+        if (batch.rows === 0) return nothing;
+        const labels = labelsOf(batch, label);
+        const described = { ...batch, columns: { ...batch.columns, ...model.prepare?.(batch) }, program: model };
+        const { features } = await run.executor.evaluate(model, described, ['features'], set);
+        return { features, labels };
+      },
+    }),
+  );
   // At a gate of its own: evaluation reads other data, and its place in them is no part of the run's cursor.
   const parts: { features: Column<Float32Array>; labels: Int32Array }[] = [];
   await drain((stream as Observable<AnyBatch>).pipe(evaluate), { seed: run.seed, prefetch: 2 }, (part) => parts.push(part));
@@ -65,7 +69,12 @@ async function compute(run: Run, model: Program<'features'>, stream: Labelled, l
 function labelsOf(batch: AnyBatch, label: string): Int32Array {
   const column = batch.columns[label];
   if (column === undefined || !('data' in column) || column.data.length !== batch.rows) {
-    throw new MaskflowError({ option: 'label', rule: 'must name a numeric column with one class number a row', value: label, hint: `Columns: ${Object.keys(batch.columns).join(', ')}.` });
+    throw new MaskflowError({
+      option: 'label',
+      rule: 'must name a numeric column with one class number a row',
+      value: label,
+      hint: `Columns: ${Object.keys(batch.columns).join(', ')}.`,
+    });
   }
   return Int32Array.from(column.data);
 }

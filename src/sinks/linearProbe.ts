@@ -1,13 +1,12 @@
 // Linear-probe accuracy of frozen features: multinomial logistic regression on standardised features, trained by the
 // run's own engine.
-import * as tf from '@tensorflow/tfjs';
 import type { MonoTypeOperatorFunction } from 'rxjs';
 import type { AnyBatch } from '../core/batch.js';
 import { checkInteger, checkOptions } from '../core/options.js';
-import type { Loss, Program, Tensor } from '../core/program.js';
-import { recipe } from '../core/recipe.js';
 import type { Run } from '../core/run.js';
-import { zeros } from '../models/initializers/zeros.js';
+import { crossEntropy } from '../losses/crossEntropy.js';
+import { linearClassifier } from '../models/linearClassifier.js';
+import { withLoss } from '../operators/loss.js';
 import { adamw } from '../optimizers/adamw.js';
 import { type Evaluated, evaluation } from './evaluation.js';
 import type { Features } from './frozenFeatures.js';
@@ -32,19 +31,26 @@ export function linearProbe<T>(options: LinearProbeOptions): MonoTypeOperatorFun
   checkOptions('linearProbe', options, ['model', 'train', 'test', 'label', 'steps', 'learningRate', 'weightDecay', 'name']);
   const { steps = 300, learningRate = 0.03, weightDecay = 1e-3, name = 'linearProbe' } = options;
   checkInteger('linearProbe', 'steps', steps);
-  return evaluation(name, { steps, learningRate, weightDecay }, options, (run, train, test) => probeAccuracy(run, train, test, { steps, learningRate, weightDecay }));
+  return evaluation(name, { steps, learningRate, weightDecay }, options, (run, train, test) =>
+    probeAccuracy(run, train, test, { steps, learningRate, weightDecay }),
+  );
 }
 
-async function probeAccuracy(run: Run, train: Features, test: Features, settings: { steps: number; learningRate: number; weightDecay: number }): Promise<number> {
+async function probeAccuracy(
+  run: Run,
+  train: Features,
+  test: Features,
+  settings: { steps: number; learningRate: number; weightDecay: number },
+): Promise<number> {
   const { executor } = run;
   const classes = train.labels.reduce((most, label) => Math.max(most, label + 1), 2);
   const scale = standardisation(train);
-  const program = classifier(train.width, classes);
+  const program = withLoss(linearClassifier({ width: train.width, classes }), crossEntropy());
   const optimizer = adamw({ learningRate: settings.learningRate, weightDecay: settings.weightDecay });
   const batch = featureBatch(train, scale);
   try {
     for (let step = 1; step <= settings.steps; step++) {
-      await executor.step(program as Program<'loss'>, batch, optimizer, { learningRate: settings.learningRate, step }, {});
+      await executor.step(program, batch, optimizer, { learningRate: settings.learningRate, step }, {});
     }
     const { logits } = await executor.evaluate(program, featureBatch(test, scale), ['logits']);
     let right = 0;
@@ -57,23 +63,6 @@ async function probeAccuracy(run: Run, train: Features, test: Features, settings
     executor.weights.forget('probe');
     executor.weights.forget('probe.optimizer');
   }
-}
-
-/** Softmax regression: logits = x · Wᵀ + b, cross-entropy against `label`. */
-function classifier(width: number, classes: number): Program<'logits' | 'loss'> {
-  return {
-    recipe: recipe('maskflow/sinks', 'linearProbe', { width, classes }),
-    weights: 'probe',
-    inputs: () => ['features', 'label'],
-    parameters: () => ({ weight: { shape: [classes, width], init: zeros() }, bias: { shape: [classes], init: zeros() } }),
-    draws: () => ({}),
-    build({ weight, bias }, { features, label }) {
-      const logits = tf.matMul(features as tf.Tensor2D, weight as tf.Tensor2D, false, true).add(bias as Tensor);
-      const target = tf.oneHot(label as tf.Tensor1D, classes);
-      const loss: Loss = { sum: tf.logSoftmax(logits).mul(target).sum().neg(), count: tf.scalar(logits.shape[0] as number) };
-      return { logits, loss };
-    },
-  };
 }
 
 interface Standardisation {

@@ -173,7 +173,10 @@ class Trainer {
     return new MaskflowError({
       stage: this.#context.place.name,
       rule: `loss and gradients must be finite; at step ${step} the loss is ${loss} and the norm of the gradients ${gradientNorm}. The weights were not changed`,
-      where: `samples ${origins.slice(0, 8).map(({ id }) => id).join(', ')}${origins.length > 8 ? ', …' : ''}; all of them in ${path}`,
+      where: `samples ${origins
+        .slice(0, 8)
+        .map(({ id }) => id)
+        .join(', ')}${origins.length > 8 ? ', …' : ''}; all of them in ${path}`,
       hint: 'Look at these samples, lower the learning rate, or clip: train(…, { clip: 1 }).',
     });
   }

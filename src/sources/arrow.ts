@@ -4,17 +4,19 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import type { RecordBatch } from 'apache-arrow';
 import { type Observable, map } from 'rxjs';
 import { fromRecordBatch } from '../core/arrow/index.js';
 import type { Batch, Carried, Column, Sample } from '../core/batch.js';
 import { type Streamed, source } from '../core/demand/index.js';
-import { MaskflowError, inStage } from '../core/errors.js';
+import { MaskflowError } from '../core/errors.js';
 import { check, checkInteger, checkOptions } from '../core/options.js';
 import { recipe } from '../core/recipe.js';
 import { type BadSampleOptions, BadSamples } from './arrow/badSamples.js';
 import { filesOf } from './arrow/glob.js';
 import { chosen, rowsOf } from './arrow/rows.js';
-import { openShards } from './arrow/shards.js';
+import { located } from './arrow/scan.js';
+import { fileBatches, openShards } from './arrow/shards.js';
 import { recordBatches } from './arrow/stream.js';
 
 export interface ArrowOptions extends BadSampleOptions {
@@ -95,12 +97,17 @@ function opened(file: string): { stream: Readable; name: string } {
   return file === stdin ? { stream: process.stdin, name: 'standard input' } : { stream: createReadStream(file), name: file };
 }
 
+async function batchesOf(file: string): Promise<AsyncGenerator<RecordBatch, void>> {
+  if (file !== stdin && (await stat(file)).isFile()) return fileBatches(file);
+  const { stream, name } = opened(file);
+  return recordBatches(stream, name);
+}
+
 function streamed<F>(file: string, columns: readonly string[] | undefined, nullable: ReadonlySet<string>, bad: BadSamples): Streamed<F> {
   const { stream, name } = opened(file);
   async function* rows(epoch: number): AsyncGenerator<F | undefined, void> {
     if (epoch > 0) {
       throw new MaskflowError({
-        stage: 'arrow',
         rule: `${name} can be read only once, and a second epoch was asked for`,
         hint: 'Write it to a file first (… > data.arrows) and name that file, or use epochs(1).',
       });
@@ -114,13 +121,13 @@ function streamed<F>(file: string, columns: readonly string[] | undefined, nulla
         try {
           value = fields(row);
         } catch (error) {
-          const { problem } = inStage('arrow', error);
+          const { problem } = located(error, '');
           bad.report(id, new MaskflowError({ ...problem, where: [name, problem.where].filter(Boolean).join(', ') }));
         }
         yield value;
       }
     }
-    if (id === 0) throw new MaskflowError({ stage: 'arrow', rule: 'the data set has no rows', where: name, hint: 'Check the command that writes it.' });
+    if (id === 0) throw new MaskflowError({ rule: 'the data set has no rows', where: name, hint: 'Check the command that writes it.' });
   }
   return {
     rows,
@@ -147,8 +154,7 @@ export function arrowBatches(path: string | readonly string[]): Observable<Batch
   async function* batches(): AsyncGenerator<Whole, void> {
     let firstId = 0;
     for (const file of paths[0] === stdin ? [stdin] : await filesOf(paths)) {
-      const { stream, name } = opened(file);
-      for await (const recordBatch of recordBatches(stream, name)) {
+      for await (const recordBatch of await batchesOf(file)) {
         if (recordBatch.numRows === 0) continue;
         yield fromRecordBatch(recordBatch, { firstId });
         firstId += recordBatch.numRows;

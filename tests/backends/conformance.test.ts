@@ -27,40 +27,51 @@ it('runs on the two backends that npm always brings', () => {
 describe.each(present)('operations on %s', (name) => {
   beforeEach(() => useBackend(name));
 
-  it.each(operations.map((operation) => [operation.name, operation] as const))('%s', async (_, { name: title, shapes, positive, apply, reference, forwardOnly }) => {
-    const inputs = shapes.map((shape, i) => Float32Array.from(normals(fold(fold(rootKey(1), title), i), size(shape)), (x) => (positive ? 0.2 + Math.abs(x) : x)));
-    const before = { ...tf.memory() };
-    const tensors = inputs.map((values, i) => tf.tensor(values, [...(shapes[i] as number[])]));
-    const output = tf.tidy(() => apply(...tensors));
-    const wanted = reference(...inputs);
-    close(await output.data(), wanted, 5e-6);
+  it.each(operations.map((operation) => [operation.name, operation] as const))(
+    '%s',
+    async (_, { name: title, shapes, positive, apply, reference, forwardOnly }) => {
+      const inputs = shapes.map((shape, i) =>
+        Float32Array.from(normals(fold(fold(rootKey(1), title), i), size(shape)), (x) => (positive ? 0.2 + Math.abs(x) : x)),
+      );
+      const before = { ...tf.memory() };
+      const tensors = inputs.map((values, i) => tf.tensor(values, [...(shapes[i] as number[])]));
+      const output = tf.tidy(() => apply(...tensors));
+      const wanted = reference(...inputs);
+      close(await output.data(), wanted, 5e-6);
 
-    if (!forwardOnly) {
-      const weights = Float32Array.from(normals(fold(rootKey(2), title), wanted.length));
-      const weighted = tf.tensor(weights, output.shape);
-      const gradients = tf.tidy(() => tf.grads((...xs: Tensor[]) => apply(...xs).mul(weighted).sum())(tensors));
-      for (const [i, gradient] of gradients.entries()) {
-        const values = Float64Array.from(inputs[i] as Float32Array);
-        const others = inputs.map((input, j) => (j === i ? values : input));
-        const value = (): number => reference(...others).reduce((sum, v, k) => sum + v * (weights[k] as number), 0);
-        const slopes = Array.from(values, (x, k) => {
-          const h = 1e-5;
-          values[k] = x + h;
-          const up = value();
-          values[k] = x - h;
-          const down = value();
-          values[k] = x;
-          return (up - down) / (2 * h);
-        });
-        expect(gradient.shape).toEqual(shapes[i]);
-        close(await gradient.data(), slopes, 5e-5);
+      if (!forwardOnly) {
+        const weights = Float32Array.from(normals(fold(rootKey(2), title), wanted.length));
+        const weighted = tf.tensor(weights, output.shape);
+        const gradients = tf.tidy(() =>
+          tf.grads((...xs: Tensor[]) =>
+            apply(...xs)
+              .mul(weighted)
+              .sum(),
+          )(tensors),
+        );
+        for (const [i, gradient] of gradients.entries()) {
+          const values = Float64Array.from(inputs[i] as Float32Array);
+          const others = inputs.map((input, j) => (j === i ? values : input));
+          const value = (): number => reference(...others).reduce((sum, v, k) => sum + v * (weights[k] as number), 0);
+          const slopes = Array.from(values, (x, k) => {
+            const h = 1e-5;
+            values[k] = x + h;
+            const up = value();
+            values[k] = x - h;
+            const down = value();
+            values[k] = x;
+            return (up - down) / (2 * h);
+          });
+          expect(gradient.shape).toEqual(shapes[i]);
+          close(await gradient.data(), slopes, 5e-5);
+        }
+        tf.dispose([weighted, gradients]);
       }
-      tf.dispose([weighted, gradients]);
-    }
-    tf.dispose([tensors, output]);
-    const after = tf.memory();
-    expect([after.numTensors, after.numDataBuffers, after.numBytes]).toEqual([before.numTensors, before.numDataBuffers, before.numBytes]);
-  });
+      tf.dispose([tensors, output]);
+      const after = tf.memory();
+      expect([after.numTensors, after.numDataBuffers, after.numBytes]).toEqual([before.numTensors, before.numDataBuffers, before.numBytes]);
+    },
+  );
 });
 
 describe.each(present)('executor on %s', (name, chosen) => {
@@ -82,7 +93,8 @@ describe.each(present)('executor on %s', (name, chosen) => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  const values = async (of: Executor, set = 'student'): Promise<Record<string, number[]>> => Object.fromEntries([...(await of.weights.snapshot(set))].map(([key, { data }]) => [key, [...data]]));
+  const values = async (of: Executor, set = 'student'): Promise<Record<string, number[]>> =>
+    Object.fromEntries([...(await of.weights.snapshot(set))].map(([key, { data }]) => [key, [...data]]));
   /** The gradients themselves; uses the handle up. */
   const read = async (handle: Awaited<ReturnType<Executor['gradients']>>): Promise<Record<string, number[]>> => {
     const out: Record<string, number[]> = {};
@@ -153,7 +165,11 @@ describe.each(present)('executor on %s', (name, chosen) => {
   });
 
   it('uploads uint8 as int32', async () => {
-    const program: Program<'dtype'> = { ...linear(), inputs: () => ['unread'], build: (_, { unread }) => ({ dtype: tf.tensor((unread as Tensor).dtype === 'int32' ? [...(unread as Tensor).dataSync()] : []) }) };
+    const program: Program<'dtype'> = {
+      ...linear(),
+      inputs: () => ['unread'],
+      build: (_, { unread }) => ({ dtype: tf.tensor((unread as Tensor).dtype === 'int32' ? [...(unread as Tensor).dataSync()] : []) }),
+    };
     expect([...(await executor.evaluate(program, lines([5, 250]), ['dtype'])).dtype.data]).toEqual([5, 250]);
   });
 
@@ -165,7 +181,10 @@ describe.each(present)('executor on %s', (name, chosen) => {
     const y = batch.columns.y as { data: Float32Array };
     const r = [...prediction.data].map((p, i) => p - (y.data[i] as number));
     close([handle.sum, handle.count], [r.reduce((sum, v) => sum + v * v, 0), 4], 1e-6);
-    const wanted = { w: [0, 1, 2].map((i) => 2 * r.reduce((sum, v, row) => sum + v * (x.data[3 * row + i] as number), 0)), b: [2 * r.reduce((sum, v) => sum + v, 0)] };
+    const wanted = {
+      w: [0, 1, 2].map((i) => 2 * r.reduce((sum, v, row) => sum + v * (x.data[3 * row + i] as number), 0)),
+      b: [2 * r.reduce((sum, v) => sum + v, 0)],
+    };
     close([await handle.norm()], [Math.hypot(...wanted.w, ...wanted.b)], 1e-5);
     const got = await read(handle);
     expect(Object.keys(got)).toEqual(['w', 'b']);
@@ -213,7 +232,11 @@ describe.each(present)('executor on %s', (name, chosen) => {
     const gradient = await read((await executor.gradients(linear(), lines([0, 1]))).scale(0.5));
     await executor.update(sgd(), 'student', (await executor.gradients(linear(), lines([0, 1]))).scale(0.5), { learningRate: 0.1, step: 4 });
     const next = await values(executor);
-    close(next.w ?? [], (start.w ?? []).map((v, i) => v - (0.1 / 4) * (gradient.w?.[i] as number)), 1e-6);
+    close(
+      next.w ?? [],
+      (start.w ?? []).map((v, i) => v - (0.1 / 4) * (gradient.w?.[i] as number)),
+      1e-6,
+    );
     expect(next.offset).toEqual(start.offset);
     expect(await values(executor, 'student.optimizer')).toEqual({ 'b.velocity': gradient.b, 'w.velocity': gradient.w });
   });
@@ -238,7 +261,9 @@ describe.each(present)('executor on %s', (name, chosen) => {
     const next = await values(executor);
     expect(gradientNorm).toBeGreaterThan(0.01);
     close([Math.hypot(...['w', 'b'].flatMap((key) => (next[key] ?? []).map((v, i) => v - (start[key]?.[i] as number))))], [0.01], 1e-5);
-    await expect(executor.step(linear(), lines([0]), sgd(), { learningRate: 1, step: 1 }, { clip: 0 })).rejects.toThrow(/step\.clip: must be a positive number; got 0/);
+    await expect(executor.step(linear(), lines([0]), sgd(), { learningRate: 1, step: 1 }, { clip: 0 })).rejects.toThrow(
+      /step\.clip: must be a positive number; got 0/,
+    );
   });
 
   it('writes nothing where loss or gradient is not finite', async () => {
@@ -248,8 +273,17 @@ describe.each(present)('executor on %s', (name, chosen) => {
     (broken.columns.x as { data: Float32Array }).data[2] = Number.NaN;
     expect(await executor.step(linear(), broken, sgd(), { learningRate: 0.1, step: 2 }, {})).toMatchObject({ finite: false, count: 2 });
     // √w at w = 0: the loss is 0, its gradient infinite.
-    const cusp: Program<'loss'> = { ...linear({ weights: 'cusp' }), parameters: () => ({ w: { shape: [2], init: constant(0) } }), build: ({ w }) => ({ loss: { sum: (w as Tensor).sqrt().sum(), count: tf.scalar(1) } }) };
-    expect(await executor.step(cusp, lines([0]), sgd(), { learningRate: 0.1, step: 2 }, {})).toEqual({ sum: 0, count: 1, gradientNorm: Number.POSITIVE_INFINITY, finite: false });
+    const cusp: Program<'loss'> = {
+      ...linear({ weights: 'cusp' }),
+      parameters: () => ({ w: { shape: [2], init: constant(0) } }),
+      build: ({ w }) => ({ loss: { sum: (w as Tensor).sqrt().sum(), count: tf.scalar(1) } }),
+    };
+    expect(await executor.step(cusp, lines([0]), sgd(), { learningRate: 0.1, step: 2 }, {})).toEqual({
+      sum: 0,
+      count: 1,
+      gradientNorm: Number.POSITIVE_INFINITY,
+      finite: false,
+    });
     expect([await values(executor), await values(executor, 'student.optimizer')]).toEqual([weights, slots]);
     expect((await values(executor, 'cusp')).w).toEqual([0, 0]);
     expect(executor.weights.sets()).not.toContain('cusp.optimizer');
@@ -258,7 +292,12 @@ describe.each(present)('executor on %s', (name, chosen) => {
   it('learns nothing from a batch that counts nothing', async () => {
     await executor.evaluate(linear(), lines([0]), ['prediction']);
     const start = await values(executor);
-    expect(await executor.step(linear(), lines([0, 1], { use: [0, 0] }), sgd(), { learningRate: 1, step: 1 }, {})).toEqual({ sum: 0, count: 0, gradientNorm: 0, finite: true });
+    expect(await executor.step(linear(), lines([0, 1], { use: [0, 0] }), sgd(), { learningRate: 1, step: 1 }, {})).toEqual({
+      sum: 0,
+      count: 0,
+      gradientNorm: 0,
+      finite: true,
+    });
     expect(await values(executor)).toEqual(start);
   });
 
@@ -293,7 +332,9 @@ describe.each(present)('executor on %s', (name, chosen) => {
   it('copies and mixes sets, and evaluates with another one', async () => {
     const program = linear();
     await executor.evaluate(program, lines([0]), ['prediction']);
-    await expect(executor.weights.copy('student', 'teacher', 0.9)).rejects.toThrow(/weights\.teacher: there is no weight set of this name yet\. Copy it once with mix 0/);
+    await expect(executor.weights.copy('student', 'teacher', 0.9)).rejects.toThrow(
+      /weights\.teacher: there is no weight set of this name yet\. Copy it once with mix 0/,
+    );
     await executor.weights.copy('student', 'teacher');
     const start = await values(executor, 'teacher');
     expect(start).toEqual(await values(executor));
@@ -301,8 +342,15 @@ describe.each(present)('executor on %s', (name, chosen) => {
     const moved = await values(executor);
     expect(await values(executor, 'teacher')).toEqual(start);
     await executor.weights.copy('student', 'teacher', 0.75);
-    close((await values(executor, 'teacher')).w ?? [], (start.w ?? []).map((v, i) => 0.75 * v + 0.25 * (moved.w?.[i] as number)), 1e-6);
-    const [mine, theirs] = [await executor.evaluate(program, lines([0]), ['prediction']), await executor.evaluate(program, lines([0]), ['prediction'], 'teacher')];
+    close(
+      (await values(executor, 'teacher')).w ?? [],
+      (start.w ?? []).map((v, i) => 0.75 * v + 0.25 * (moved.w?.[i] as number)),
+      1e-6,
+    );
+    const [mine, theirs] = [
+      await executor.evaluate(program, lines([0]), ['prediction']),
+      await executor.evaluate(program, lines([0]), ['prediction'], 'teacher'),
+    ];
     expect(mine.prediction.data[0]).not.toBe(theirs.prediction.data[0]);
     await expect(executor.weights.copy('studnet', 'teacher')).rejects.toThrow(/Did you mean student\?/);
     await expect(executor.weights.copy('student', 'teacher', 2)).rejects.toThrow(/mix: must lie in \[0, 1\]; got 2/);
@@ -324,10 +372,20 @@ describe.each(present)('executor on %s', (name, chosen) => {
   it('names set, parameter and both shapes where they do not fit', async () => {
     await executor.weights.restore('student', new Map([['w', { data: Float32Array.of(1, 2), shape: [2] }]]));
     const sets = executor.weights.sets();
-    await expect(executor.evaluate(linear(), lines([0]), ['prediction'])).rejects.toThrow(/weights\.student: parameter w has shape \[2\] and the program asks for \[3\].*in tests linear/);
+    await expect(executor.evaluate(linear(), lines([0]), ['prediction'])).rejects.toThrow(
+      /weights\.student: parameter w has shape \[2\] and the program asks for \[3\].*in tests linear/,
+    );
     expect(executor.weights.sets()).toEqual(sets);
-    await expect(executor.weights.restore('student', new Map([['w', { data: Float32Array.of(1, 2), shape: [3] }]]))).rejects.toThrow(/parameter w of shape \[3\] needs 3 values; got 2/);
+    await expect(executor.weights.restore('student', new Map([['w', { data: Float32Array.of(1, 2), shape: [3] }]]))).rejects.toThrow(
+      /parameter w of shape \[3\] needs 3 values; got 2/,
+    );
     expect(await values(executor)).toEqual({ w: [1, 2] });
+    const short = linear({
+      weights: 'short',
+      parameters: { first: { shape: [2], init: gaussian }, second: { shape: [2], init: { ...gaussian, values: () => new Float32Array(3) } } },
+    });
+    await expect(executor.evaluate(short, lines([0]), ['prediction'])).rejects.toThrow(/weights\.short: parameter second of shape \[2\] needs 2 values; got 3/);
+    expect(executor.weights.sets()).toEqual(sets);
   });
 
   it('differentiates programs that differentiate inside (attacks)', async () => {
@@ -344,8 +402,16 @@ describe.each(present)('executor on %s', (name, chosen) => {
     const batch = lines([0, 1]);
     const got = await read(await executor.gradients(program, batch));
     const x = (batch.columns.x as { data: Float32Array }).data;
-    const loss = (w: number[]): number => [0, 1].reduce((sum, r) => sum + [0, 1, 2].reduce((s, i) => s + (x[3 * r + i] as number) * (w[i] as number), 0) * (1 + 2 * w.reduce((s, v) => s + v * v, 0)), 0);
-    close(got.w ?? [], [0, 1, 2].map((i) => (loss([0, 1, 2].map((j) => 0.5 + (i === j ? 1e-5 : 0))) - loss([0, 1, 2].map((j) => 0.5 - (i === j ? 1e-5 : 0)))) / 2e-5), 1e-4);
+    const loss = (w: number[]): number =>
+      [0, 1].reduce(
+        (sum, r) => sum + [0, 1, 2].reduce((s, i) => s + (x[3 * r + i] as number) * (w[i] as number), 0) * (1 + 2 * w.reduce((s, v) => s + v * v, 0)),
+        0,
+      );
+    close(
+      got.w ?? [],
+      [0, 1, 2].map((i) => (loss([0, 1, 2].map((j) => 0.5 + (i === j ? 1e-5 : 0))) - loss([0, 1, 2].map((j) => 0.5 - (i === j ? 1e-5 : 0)))) / 2e-5),
+      1e-4,
+    );
   });
 
   it('gives zeros to a parameter that the loss does not reach, and refuses a loss that reaches none', async () => {
@@ -360,7 +426,11 @@ describe.each(present)('executor on %s', (name, chosen) => {
   it('errors name the program, the way out, and leave no tensor', async () => {
     await executor.step(linear(), lines([0]), sgd(), { learningRate: 0.1, step: 1 }, {});
     const alive = executor.tensors();
-    const failing = (build: Program<'loss'>['build']): Program<'loss'> => ({ ...linear(), recipe: { module: 'maskflow/operators', name: 'loss', options: { of: recipe('tests', 'broken') } }, build });
+    const failing = (build: Program<'loss'>['build']): Program<'loss'> => ({
+      ...linear(),
+      recipe: { module: 'maskflow/operators', name: 'loss', options: { of: recipe('tests', 'broken') } },
+      build,
+    });
     const forward = failing(({ w }) => {
       (w as Tensor).square().exp();
       throw new Error('sides must fit.');
@@ -374,16 +444,36 @@ describe.each(present)('executor on %s', (name, chosen) => {
           throw new Error('no way back');
         },
       }));
-      return { loss: { sum: blocked((w as Tensor).square()).exp().sum(), count: tf.scalar(1) } };
+      return {
+        loss: {
+          sum: blocked((w as Tensor).square())
+            .exp()
+            .sum(),
+          count: tf.scalar(1),
+        },
+      };
     });
     await expect(executor.gradients(backward, lines([0]))).rejects.toThrow(/no way back/);
-    await expect(executor.gradients(failing(({ w }) => ({ loss: { sum: w as Tensor, count: tf.scalar(1) } })), lines([0]))).rejects.toThrow(/loss\.sum: must be a scalar; got \[3\]/);
-    await expect(executor.evaluate(linear(), lines([0]), ['predictoin' as 'prediction'])).rejects.toThrow(/predictoin: the program has no such output.*Did you mean prediction\?/);
+    await expect(
+      executor.gradients(
+        failing(({ w }) => ({ loss: { sum: w as Tensor, count: tf.scalar(1) } })),
+        lines([0]),
+      ),
+    ).rejects.toThrow(/loss\.sum: must be a scalar; got \[3\]/);
+    await expect(executor.evaluate(linear(), lines([0]), ['predictoin' as 'prediction'])).rejects.toThrow(
+      /predictoin: the program has no such output.*Did you mean prediction\?/,
+    );
     const { y: _, ...columns } = lines([0]).columns;
-    await expect(executor.evaluate(linear(), { ...lines([0]), columns }, ['prediction'])).rejects.toThrow(/linear\.y: the batch has no such column.*Columns with numbers: x, unread/);
-    await expect(executor.evaluate({ ...linear(), inputs: () => ['caption'] }, lines([0]), ['prediction'])).rejects.toThrow(/caption: the column holds no numbers/);
+    await expect(executor.evaluate(linear(), { ...lines([0]), columns }, ['prediction'])).rejects.toThrow(
+      /linear\.y: the batch has no such column.*Columns with numbers: x, unread/,
+    );
+    await expect(executor.evaluate({ ...linear(), inputs: () => ['caption'] }, lines([0]), ['prediction'])).rejects.toThrow(
+      /caption: the column holds no numbers/,
+    );
     const careless = { ...sgd(), update: () => ({ weights: {}, slots: {} }) };
-    await expect(executor.step(linear(), lines([0]), careless, { learningRate: 1, step: 2 }, {})).rejects.toThrow(/sgd\.w: the optimizer must answer a weight of shape \[3\]; got undefined/);
+    await expect(executor.step(linear(), lines([0]), careless, { learningRate: 1, step: 2 }, {})).rejects.toThrow(
+      /sgd\.w: the optimizer must answer a weight of shape \[3\]; got undefined/,
+    );
     expect(executor.tensors()).toBe(alive);
     await executor.step(linear(), lines([0]), sgd(), { learningRate: 0.1, step: 2 }, {});
     expect(executor.tensors()).toBe(alive);
@@ -410,7 +500,11 @@ describe('two executors in one process', () => {
         const start = await executor.weights.snapshot('student');
         for (let step = 1; step <= 5; step++) await executor.step(program, lines([step, step + 1]), sgd(), { learningRate: 0.05, step }, {});
         expect(tf.getBackend()).toBeDefined();
-        return { noise: [...first.data], start: [...(start.get('w')?.data ?? [])], end: [...((await executor.weights.snapshot('student')).get('w')?.data ?? [])] };
+        return {
+          noise: [...first.data],
+          start: [...(start.get('w')?.data ?? [])],
+          end: [...((await executor.weights.snapshot('student')).get('w')?.data ?? [])],
+        };
       }),
     );
     for (const run of runs) {

@@ -22,6 +22,18 @@ it('counts every method and passes it on', async () => {
   counted.tensors();
   counted.dispose();
   plain.dispose();
-  expect(counted.calls).toEqual({ evaluate: 1, gradients: 1, update: 1, step: 1, tensors: 1, dispose: 1, 'weights.sets': 1, 'weights.copy': 1, 'weights.snapshot': 2, 'weights.restore': 1, 'weights.forget': 1 });
+  expect(counted.calls).toEqual({
+    evaluate: 1,
+    gradients: 1,
+    update: 1,
+    step: 1,
+    tensors: 1,
+    dispose: 1,
+    'weights.sets': 1,
+    'weights.copy': 1,
+    'weights.snapshot': 2,
+    'weights.restore': 1,
+    'weights.forget': 1,
+  });
   expect(counted.log.slice(0, 4)).toEqual(['evaluate linear', 'gradients linear', 'update sgd', 'step linear']);
 });

@@ -11,7 +11,19 @@ export interface CountingExecutor extends Executor {
 }
 
 export function countingExecutor(inner: Executor): CountingExecutor {
-  const calls: Record<Counted, number> = { evaluate: 0, gradients: 0, update: 0, step: 0, tensors: 0, dispose: 0, 'weights.sets': 0, 'weights.copy': 0, 'weights.snapshot': 0, 'weights.restore': 0, 'weights.forget': 0 };
+  const calls: Record<Counted, number> = {
+    evaluate: 0,
+    gradients: 0,
+    update: 0,
+    step: 0,
+    tensors: 0,
+    dispose: 0,
+    'weights.sets': 0,
+    'weights.copy': 0,
+    'weights.snapshot': 0,
+    'weights.restore': 0,
+    'weights.forget': 0,
+  };
   const log: string[] = [];
   const count = (method: Counted, of?: string): void => {
     calls[method]++;

@@ -5,8 +5,20 @@ import { fold, normals, rootKey } from '../../src/core/key.js';
 import type { Draw, Initializer, Optimizer, Parameter, Program, Tensor } from '../../src/core/program.js';
 import { recipe } from '../../src/core/recipe.js';
 
-export const gaussian: Initializer = { recipe: recipe('tests', 'gaussian'), values: (key, shape) => Float32Array.from(normals(key, shape.reduce((a, b) => a * b, 1))) };
-export const constant = (value: number): Initializer => ({ recipe: recipe('tests', 'constant', { value }), values: (_, shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value) });
+export const gaussian: Initializer = {
+  recipe: recipe('tests', 'gaussian'),
+  values: (key, shape) =>
+    Float32Array.from(
+      normals(
+        key,
+        shape.reduce((a, b) => a * b, 1),
+      ),
+    ),
+};
+export const constant = (value: number): Initializer => ({
+  recipe: recipe('tests', 'constant', { value }),
+  values: (_, shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value),
+});
 
 export interface LinearOptions {
   readonly weights?: string;
@@ -22,14 +34,30 @@ export function linear({ weights = 'student', draws = {}, parameters = {}, width
     recipe: recipe('tests', 'linear'),
     weights,
     inputs: ({ columns }) => ['x', 'y', ...('use' in columns ? ['use'] : [])],
-    parameters: () => ({ ...parameters, w: { shape: [width], init: gaussian }, b: { shape: [], init: gaussian }, offset: { shape: [], init: constant(0.25), trainable: false } }),
+    parameters: () => ({
+      ...parameters,
+      w: { shape: [width], init: gaussian },
+      b: { shape: [], init: gaussian },
+      offset: { shape: [], init: constant(0.25), trainable: false },
+    }),
     draws: () => draws,
     build({ w, b, offset }, { x, y, use }, drawn) {
-      const prediction = (x as Tensor).mul(w as Tensor).sum(1).add(b as Tensor).add(offset as Tensor);
+      const prediction = (x as Tensor)
+        .mul(w as Tensor)
+        .sum(1)
+        .add(b as Tensor)
+        .add(offset as Tensor);
       const each = (use ?? tf.onesLike(y as Tensor)).toFloat();
       return {
         prediction,
-        loss: { sum: prediction.sub(y as Tensor).square().mul(each).sum(), count: each.sum() },
+        loss: {
+          sum: prediction
+            .sub(y as Tensor)
+            .square()
+            .mul(each)
+            .sum(),
+          count: each.sum(),
+        },
         noise: Object.keys(drawn).length === 0 ? tf.zeros([1]) : tf.concat(Object.values(drawn), 1),
       };
     },

@@ -1,4 +1,17 @@
-import { Field, FixedSizeList, Float32, Int64, RecordBatch, RecordBatchStreamWriter, Schema, Struct, Utf8, makeData, tableFromIPC, vectorFromArray } from 'apache-arrow';
+import {
+  Field,
+  FixedSizeList,
+  Float32,
+  Int64,
+  RecordBatch,
+  RecordBatchStreamWriter,
+  Schema,
+  Struct,
+  Utf8,
+  makeData,
+  tableFromIPC,
+  vectorFromArray,
+} from 'apache-arrow';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromRecordBatch, toRecordBatch } from '../../src/core/arrow/index.js';
@@ -16,8 +29,9 @@ const batchOf = (rows: number, columns: Columns, grid?: readonly number[]): Batc
   program: undefined,
 });
 const tensor = (kind: 'float32' | 'int32' | 'uint8', shape: readonly number[], start = 0): Column => {
-  const Kind = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array }[kind];
-  return { data: Kind.from({ length: sizeOf(shape) }, (_, i) => start + i) as Data, shape };
+  const data: Data = new { float32: Float32Array, int32: Int32Array, uint8: Uint8Array }[kind](sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = start + i;
+  return { data, shape };
 };
 const throughIpc = (recordBatch: RecordBatch): RecordBatch => {
   const writer = new RecordBatchStreamWriter();
@@ -78,14 +92,19 @@ describe('tensor columns', () => {
   test('are fixed_shape_tensor with the shape of a row, primitives at rank 1', () => {
     const { fields } = toRecordBatch(batchOf(2, { tokens: tensor('float32', [2, 7, 3]), label: tensor('int32', [2]) })).schema;
     expect(String(fields[0]?.type)).toBe('FixedSizeList[21]<Float32>');
-    expect(Object.fromEntries(fields[0]?.metadata ?? [])).toEqual({ 'ARROW:extension:name': 'arrow.fixed_shape_tensor', 'ARROW:extension:metadata': '{"shape":[7,3]}' });
+    expect(Object.fromEntries(fields[0]?.metadata ?? [])).toEqual({
+      'ARROW:extension:name': 'arrow.fixed_shape_tensor',
+      'ARROW:extension:metadata': '{"shape":[7,3]}',
+    });
     expect(String(fields[1]?.type)).toBe('Int32');
     expect(fields[1]?.metadata.size).toBe(0);
   });
 
   test('honour slices of a record batch, without copying', () => {
     const tokens = tensor('float32', [6, 2, 2]);
-    const recordBatch = toRecordBatch(batchOf(6, { tokens, label: tensor('uint8', [6]), name: { rows: 6, values: ['a', 'b', 'c', 'd', 'e', 'f'] } }), { origins: true });
+    const recordBatch = toRecordBatch(batchOf(6, { tokens, label: tensor('uint8', [6]), name: { rows: 6, values: ['a', 'b', 'c', 'd', 'e', 'f'] } }), {
+      origins: true,
+    });
     const back = fromRecordBatch(recordBatch.slice(2, 5));
     expect(back.rows).toBe(3);
     expect(column(back, 'tokens')).toEqual({ data: tokens.data.subarray(8, 20), shape: [3, 2, 2] });
@@ -98,10 +117,21 @@ describe('tensor columns', () => {
 
   const withMetadata = (metadata: string, data = new Float32Array(12).map((_, i) => i)): RecordBatch => {
     const item = new Field('item', new Float32(), false);
-    const field = new Field('t', new FixedSizeList(6, item), false, new Map([['ARROW:extension:name', 'arrow.fixed_shape_tensor'], ['ARROW:extension:metadata', metadata]]));
+    const field = new Field(
+      't',
+      new FixedSizeList(6, item),
+      false,
+      new Map([
+        ['ARROW:extension:name', 'arrow.fixed_shape_tensor'],
+        ['ARROW:extension:metadata', metadata],
+      ]),
+    );
     const rows = data.length / 6;
     const child = makeData({ type: new Float32(), length: data.length, data });
-    return new RecordBatch(new Schema([field]), makeData({ type: new Struct([field]), length: rows, nullCount: 0, children: [makeData({ type: field.type, length: rows, child })] }));
+    return new RecordBatch(
+      new Schema([field]),
+      makeData({ type: new Struct([field]), length: rows, nullCount: 0, children: [makeData({ type: field.type, length: rows, child })] }),
+    );
   };
 
   test('with a permutation become a transposed copy in logical order', () => {
@@ -125,7 +155,9 @@ describe('tensor columns', () => {
   });
 
   test('must fit their shape and the rows', () => {
-    expect(() => toRecordBatch(batchOf(2, { x: { data: new Float32Array(5), shape: [2, 3] } }))).toThrow('x: must hold 6 elements for its shape [2, 3], rows first; got 5.');
+    expect(() => toRecordBatch(batchOf(2, { x: { data: new Float32Array(5), shape: [2, 3] } }))).toThrow(
+      'x: must hold 6 elements for its shape [2, 3], rows first; got 5.',
+    );
     expect(() => toRecordBatch(batchOf(2, { x: tensor('uint8', [3]) }))).toThrow("x: must have one row for each of the batch's 2; got 3.");
   });
 });
@@ -142,20 +174,28 @@ describe('round trip', () => {
     record: fc.record({ bytes: fc.uint8Array({ maxLength: 4 }), path: fc.string() }),
   };
   const batches = fc.integer({ min: 1, max: 6 }).chain((rows) =>
-    fc.record({
-      tensors: fc.dictionary(
-        fc.constantFrom('a', 'b', 'c'),
-        fc.tuple(fc.constantFrom('float32' as const, 'int32' as const, 'uint8' as const), fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }), fc.integer({ min: 0, max: 50 })).map(
-          ([kind, rest, start]) => tensor(kind, [rows, ...rest], start),
+    fc
+      .record({
+        tensors: fc.dictionary(
+          fc.constantFrom('a', 'b', 'c'),
+          fc
+            .tuple(
+              fc.constantFrom('float32' as const, 'int32' as const, 'uint8' as const),
+              fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }),
+              fc.integer({ min: 0, max: 50 }),
+            )
+            .map(([kind, rest, start]) => tensor(kind, [rows, ...rest], start)),
         ),
-      ),
-      carried: fc.record(Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, fc.array(fc.option(kind, { freq: 8 }), { minLength: rows, maxLength: rows })]))),
-      grid: fc.option(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }), { nil: undefined }),
-      origins: fc.boolean(),
-    }).map(({ tensors, carried: values, grid, origins }) => ({
-      batch: batchOf(rows, { ...tensors, ...Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { rows, values: v }])) }, grid),
-      origins,
-    })),
+        carried: fc.record(
+          Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, fc.array(fc.option(kind, { freq: 8 }), { minLength: rows, maxLength: rows })])),
+        ),
+        grid: fc.option(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }), { nil: undefined }),
+        origins: fc.boolean(),
+      })
+      .map(({ tensors, carried: values, grid, origins }) => ({
+        batch: batchOf(rows, { ...tensors, ...Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { rows, values: v }])) }, grid),
+        origins,
+      })),
   );
 
   test('keeps every column, the grid and the origins, directly and through IPC bytes, once and twice', () => {
@@ -188,7 +228,10 @@ describe('round trip', () => {
     expect(recordBatch.data.children[1]).toBe(vector.data[0]);
     expect(carried(fromRecordBatch(recordBatch), 'wave')).toEqual([[1.5], [], [2, 3]]);
     const field = new Field('when', new Int64(), false, new Map([['ARROW:extension:name', 'my.type']]));
-    const source = new RecordBatch(new Schema([field]), makeData({ type: new Struct([field]), length: 1, nullCount: 0, children: [makeData({ type: new Int64(), data: BigInt64Array.of(7n) })] }));
+    const source = new RecordBatch(
+      new Schema([field]),
+      makeData({ type: new Struct([field]), length: 1, nullCount: 0, children: [makeData({ type: new Int64(), data: BigInt64Array.of(7n) })] }),
+    );
     const again = toRecordBatch(fromRecordBatch(source)).schema.fields[0];
     expect(again?.metadata.get('ARROW:extension:name')).toBe('my.type');
     expect(again?.nullable).toBe(false);
@@ -214,12 +257,18 @@ describe('lists of varying length', () => {
     expect(carried(fromRecordBatch(throughIpc(recordBatch)), 'mask')).toEqual([[1, 0], [0, 1, 1], []]);
     const whole = toRecordBatch(batchOf(3, { mask }), { lists: ['mask'] });
     expect(whole.data.children[0]?.children[0]?.values.buffer).toBe(mask.data.buffer);
-    expect(carried(fromRecordBatch(whole), 'mask')).toEqual([[1, 0, 1], [0, 1, 1], [0, 0, 1]]);
+    expect(carried(fromRecordBatch(whole), 'mask')).toEqual([
+      [1, 0, 1],
+      [0, 1, 1],
+      [0, 0, 1],
+    ]);
   });
 
   test('lengths that do not fit and unknown names are errors', () => {
     const mask = tensor('uint8', [1, 3]);
-    expect(() => toRecordBatch(batchOf(1, { mask, length: tensor('int32', [1], 4) }), { lists: ['mask'] })).toThrow('length: must be an integer from 0 to the 3 cells of mask; got 4 (row 0 of the batch).');
+    expect(() => toRecordBatch(batchOf(1, { mask, length: tensor('int32', [1], 4) }), { lists: ['mask'] })).toThrow(
+      'length: must be an integer from 0 to the 3 cells of mask; got 4 (row 0 of the batch).',
+    );
     expect(() => toRecordBatch(batchOf(1, { mask }), { lists: ['masks'] })).toThrow('lists: names a column that the batch lacks; there are mask; got "masks".');
   });
 });
@@ -228,7 +277,9 @@ describe('what is refused', () => {
   test('a batch that carries a program, by type and at run time', () => {
     const batch = { ...batchOf(1, { x: tensor('uint8', [1]) }), program: {} as Program<'loss'> };
     // @ts-expect-error a program cannot go into Arrow
-    expect(() => toRecordBatch(batch)).toThrow('a batch that carries a program (behind model or loss) cannot become Arrow: only host data can. Put the file, pipe or worker in front of model(…)');
+    expect(() => toRecordBatch(batch)).toThrow(
+      'a batch that carries a program (behind model or loss) cannot become Arrow: only host data can. Put the file, pipe or worker in front of model(…)',
+    );
   });
 
   test.each<[string, readonly unknown[], RegExp]>([
@@ -242,7 +293,9 @@ describe('what is refused', () => {
   });
 
   test('a column named origin beside origins, and unknown options', () => {
-    expect(() => toRecordBatch(batchOf(1, { origin: tensor('uint8', [1]) }), { origins: true })).toThrow('origin: the batch has a column of this name, so its origins cannot be written beside it. Rename the column.');
+    expect(() => toRecordBatch(batchOf(1, { origin: tensor('uint8', [1]) }), { origins: true })).toThrow(
+      'origin: the batch has a column of this name, so its origins cannot be written beside it. Rename the column.',
+    );
     expect(() => toRecordBatch(batchOf(1, {}), { origin: true } as never)).toThrow('toRecordBatch.origin: there is no such option. Did you mean origins?');
     expect(() => fromRecordBatch(toRecordBatch(batchOf(1, {})), { first: 1 } as never)).toThrow('fromRecordBatch.first: there is no such option.');
   });
@@ -250,16 +303,21 @@ describe('what is refused', () => {
   test('a grid that is none', () => {
     const { schema, data } = toRecordBatch(batchOf(1, { x: tensor('uint8', [1]) }));
     const wrong = new RecordBatch(new Schema(schema.fields, new Map([['maskflow.grid', '[7,-1]']])), data);
-    expect(() => fromRecordBatch(wrong)).toThrow("grid: the schema's maskflow.grid must be a JSON list of positive integers; got \"[7,-1]\".");
+    expect(() => fromRecordBatch(wrong)).toThrow('grid: the schema\'s maskflow.grid must be a JSON list of positive integers; got "[7,-1]".');
   });
 
   test('a later batch with another schema than the first', () => {
     const first = toRecordBatch(batchOf(1, { t: tensor('float32', [1, 4]), s: { rows: 1, values: ['a'] } }, [4])).schema;
-    const then = (columns: Columns, grid: readonly number[] = [4]) => () => toRecordBatch(batchOf(1, columns, grid), { schema: first });
+    const then =
+      (columns: Columns, grid: readonly number[] = [4]) =>
+      () =>
+        toRecordBatch(batchOf(1, columns, grid), { schema: first });
     const s = { rows: 1, values: ['b'] };
     expect(then({ t: tensor('float32', [1, 4]), s })).not.toThrow();
     expect(then({ t: tensor('float32', [1, 4]), s: { rows: 1, values: [null] } })).not.toThrow();
-    expect(then({ t: tensor('float32', [1, 5]), s })).toThrow('t: was FixedSizeList[4]<Float32> {"shape":[4]} in the first batch and must stay so; got "FixedSizeList[5]<Float32> {\\"shape\\":[5]}". Arrow files and streams have one schema: pad to one length');
+    expect(then({ t: tensor('float32', [1, 5]), s })).toThrow(
+      't: was FixedSizeList[4]<Float32> {"shape":[4]} in the first batch and must stay so; got "FixedSizeList[5]<Float32> {\\"shape\\":[5]}". Arrow files and streams have one schema: pad to one length',
+    );
     expect(then({ t: tensor('float32', [1, 2, 2]), s })).toThrow('{"shape":[4]} in the first batch');
     expect(then({ t: tensor('int32', [1, 4]), s })).toThrow('t: was FixedSizeList[4]<Float32>');
     expect(then({ t: tensor('float32', [1, 4]) })).toThrow('columns: must be those of the first batch: t, s; got "t".');

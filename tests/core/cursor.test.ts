@@ -4,7 +4,11 @@ import type { Origin } from '../../src/core/batch.js';
 import { Cursor } from '../../src/core/cursor.js';
 
 const origin = (position: number, source = 0): Origin => ({ source, id: position, epoch: 0, position });
-const positions = (cursor: Cursor, source = 0): number[] => cursor.settled(source).toJSON().flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i));
+const positions = (cursor: Cursor, source = 0): number[] =>
+  cursor
+    .settled(source)
+    .toJSON()
+    .flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i));
 
 describe('Cursor', () => {
   it('settles a drop with the item that carried it, and with its carrier in turn', () => {
@@ -34,7 +38,18 @@ describe('Cursor', () => {
   it('writes open ranges below `next`, per source, also for a source that settled nothing', () => {
     const cursor = new Cursor();
     cursor.settle([0, 1, 4, 5, 8].map((p) => origin(p, 1)));
-    expect(cursor.toJSON()).toEqual({ sources: [{ next: 0, open: [] }, { next: 9, open: [[2, 4], [6, 8]] }] });
+    expect(cursor.toJSON()).toEqual({
+      sources: [
+        { next: 0, open: [] },
+        {
+          next: 9,
+          open: [
+            [2, 4],
+            [6, 8],
+          ],
+        },
+      ],
+    });
   });
   it('follows an oracle through any story of drops and settling, and survives JSON at any moment', () => {
     // A story: items 0 … n − 1 of two sources; some are dropped and ride on a later item; some of the rest settle.

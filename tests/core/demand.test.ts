@@ -60,17 +60,91 @@ function slow<T>(ms = 0, options: { quiet?: boolean; name?: string } = {}): Oper
 describe('order and bound through plain RxJS operators', () => {
   const cases: [string, (s: Observable<S>) => Observable<unknown>, (out: unknown[]) => boolean, number?][] = [
     ['slow sink', (s) => s.pipe(map(n), slow()), (out) => rising(out as number[]) && out.length === 200],
-    ['filter, map, tap, slow sink', (s) => s.pipe(map(n), filter((x) => x % 10 === 0), tap(() => {}), map((x) => x * 2), slow()), (out) => rising(out as number[]) && out.length === 20],
-    ['scan', (s) => s.pipe(map(n), scan((a, x) => a + x, 0), slow()), (out) => out.at(-1) === (199 * 200) / 2],
+    [
+      'filter, map, tap, slow sink',
+      (s) =>
+        s.pipe(
+          map(n),
+          filter((x) => x % 10 === 0),
+          tap(() => {}),
+          map((x) => x * 2),
+          slow(),
+        ),
+      (out) => rising(out as number[]) && out.length === 20,
+    ],
+    [
+      'scan',
+      (s) =>
+        s.pipe(
+          map(n),
+          scan((a, x) => a + x, 0),
+          slow(),
+        ),
+      (out) => out.at(-1) === (199 * 200) / 2,
+    ],
     ['take', (s) => s.pipe(map(n), slow(), take(7)), (out) => out.length === 7],
-    ['share + zip of branches', (s) => { const h = s.pipe(map(n), share()); return zip(h.pipe(slow(1, { name: 'a' })), h.pipe(slow(0, { name: 'b' }))).pipe(map(([a, b]) => (a === b ? a : -1))); }, (out) => rising(out as number[]) && out.length === 200, 1],
-    ['groupBy and batches per group', (s) => s.pipe(groupBy((x) => n(x) % 3), mergeMap((g) => g.pipe(batch(10))), slow()), (out) => out.length === 21, 3],
+    [
+      'share + zip of branches',
+      (s) => {
+        const h = s.pipe(map(n), share());
+        return zip(h.pipe(slow(1, { name: 'a' })), h.pipe(slow(0, { name: 'b' }))).pipe(map(([a, b]) => (a === b ? a : -1)));
+      },
+      (out) => rising(out as number[]) && out.length === 200,
+      1,
+    ],
+    [
+      'groupBy and batches per group',
+      (s) =>
+        s.pipe(
+          groupBy((x) => n(x) % 3),
+          mergeMap((g) => g.pipe(batch(10))),
+          slow(),
+        ),
+      (out) => out.length === 21,
+      3,
+    ],
     ['concat', (s) => concat(s, numbers(50)).pipe(map(n), slow()), (out) => out.length === 250],
     ['merge', (s) => merge(s, numbers(50)).pipe(map(n), slow()), (out) => out.length === 250, 1],
-    ['concatMap over shards', () => of(1, 2, 3).pipe(concatMap(() => numbers(60)), map(n), slow()), (out) => out.length === 180],
-    ['mergeMapBounded over shards', () => of(1, 2, 3).pipe(mergeMapBounded(() => numbers(60)), map(n), slow()), (out) => out.length === 180],
-    ['partition', (s) => { const [even, odd] = partition(s.pipe(share()), (x) => n(x) % 2 === 0); return merge(even.pipe(slow(0, { name: 'even' })), odd.pipe(slow(0, { name: 'odd' }))).pipe(map(n)); }, (out) => out.length === 200, 1],
-    ['expand', (s) => s.pipe(take(20), expand((x) => (x.fields.n < 100 ? of({ ...x, fields: { n: x.fields.n + 100 } }) : EMPTY)), slow()), (out) => out.length === 40, 1],
+    [
+      'concatMap over shards',
+      () =>
+        of(1, 2, 3).pipe(
+          concatMap(() => numbers(60)),
+          map(n),
+          slow(),
+        ),
+      (out) => out.length === 180,
+    ],
+    [
+      'mergeMapBounded over shards',
+      () =>
+        of(1, 2, 3).pipe(
+          mergeMapBounded(() => numbers(60)),
+          map(n),
+          slow(),
+        ),
+      (out) => out.length === 180,
+    ],
+    [
+      'partition',
+      (s) => {
+        const [even, odd] = partition(s.pipe(share()), (x) => n(x) % 2 === 0);
+        return merge(even.pipe(slow(0, { name: 'even' })), odd.pipe(slow(0, { name: 'odd' }))).pipe(map(n));
+      },
+      (out) => out.length === 200,
+      1,
+    ],
+    [
+      'expand',
+      (s) =>
+        s.pipe(
+          take(20),
+          expand((x) => (x.fields.n < 100 ? of({ ...x, fields: { n: x.fields.n + 100 } }) : EMPTY)),
+          slow(),
+        ),
+      (out) => out.length === 40,
+      1,
+    ],
     ['zip of sources of equal speed', (s) => zip(s, numbers(200)).pipe(slow()), (out) => out.length === 200, 1],
     ['bufferCount', (s) => s.pipe(bufferCount(16), slow()), (out) => out.length === 13],
   ];
@@ -89,40 +163,71 @@ describe('order and bound through plain RxJS operators', () => {
 
   it('never holds more than `prefetch` batches before a sink 100 times slower than the source (any prefetch, batch size, concurrency)', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 8 }), fc.boolean(), async (prefetch, size, concurrency, slowSource) => {
-        const g = gate({ prefetch });
-        let inside = 0;
-        let most = 0;
-        const out = await collect(
-          g,
-          numbers(size * 12, { slow: slowSource }).pipe(
-            mapBounded(async (x) => x, { per: 'sample', concurrency, name: 'decode' }),
-            batch(size),
-            tap(() => { most = Math.max(most, ++inside); }),
-            slow(1),
-            tap(() => inside--),
-          ),
-        );
-        expect(out).toHaveLength(12);
-        expect(most).toBeLessThanOrEqual(prefetch);
-        expect(g.mostBatches).toBeLessThanOrEqual(prefetch);
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 8 }),
+        fc.boolean(),
+        async (prefetch, size, concurrency, slowSource) => {
+          const g = gate({ prefetch });
+          let inside = 0;
+          let most = 0;
+          const out = await collect(
+            g,
+            numbers(size * 12, { slow: slowSource }).pipe(
+              mapBounded(async (x) => x, { per: 'sample', concurrency, name: 'decode' }),
+              batch(size),
+              tap(() => {
+                most = Math.max(most, ++inside);
+              }),
+              slow(1),
+              tap(() => inside--),
+            ),
+          );
+          expect(out).toHaveLength(12);
+          expect(most).toBeLessThanOrEqual(prefetch);
+          expect(g.mostBatches).toBeLessThanOrEqual(prefetch);
+        },
+      ),
       { numRuns: 25 },
     );
   });
 
   it('keeps order in parallel maps whatever their delays', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 8 }), async (delays, concurrency) => {
-        const out = await collect(gate(), numbers(delays.length).pipe(mapBounded(async (x) => { await sleep(delays[n(x)]); return n(x); }, { per: 'sample', concurrency })));
-        expect(out).toEqual(delays.map((_, i) => i));
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 40 }),
+        fc.integer({ min: 1, max: 8 }),
+        async (delays, concurrency) => {
+          const out = await collect(
+            gate(),
+            numbers(delays.length).pipe(
+              mapBounded(
+                async (x) => {
+                  await sleep(delays[n(x)]);
+                  return n(x);
+                },
+                { per: 'sample', concurrency },
+              ),
+            ),
+          );
+          expect(out).toEqual(delays.map((_, i) => i));
+        },
+      ),
       { numRuns: 20 },
     );
   });
 
   it('passes a million synchronous items without growing the stack', async () => {
-    const out = await collect(gate(), numbers(1_000_000, { seen: { opened: 0, closed: 0, read: { push: () => 0 } as unknown as number[] } }).pipe(map(n), scan((a, x) => a + x, 0), bufferCount(1000), slow()));
+    const out = await collect(
+      gate(),
+      numbers(1_000_000, { seen: { opened: 0, closed: 0, read: { push: () => 0 } as unknown as number[] } }).pipe(
+        map(n),
+        scan((a, x) => a + x, 0),
+        bufferCount(1000),
+        slow(),
+      ),
+    );
     expect(out).toHaveLength(1000);
   });
 
@@ -136,7 +241,13 @@ describe('bounded twins of operators that hold items', () => {
     const fast = unseen();
     const g = gate({ prefetch: 2 });
     const read: number[] = [];
-    const out = await collect(g, zipBounded([numbers(100, { seen: fast }), numbers(100, { slow: true })]).pipe(tap(() => read.push(fast.read.length)), slow()));
+    const out = await collect(
+      g,
+      zipBounded([numbers(100, { seen: fast }), numbers(100, { slow: true })]).pipe(
+        tap(() => read.push(fast.read.length)),
+        slow(),
+      ),
+    );
     expect(out.map(([a, b]) => [a.fields.n, b.fields.n])).toEqual(Array.from({ length: 100 }, (_, i) => [i, i]));
     expect(Math.max(...read.map((r, i) => r - i))).toBeLessThanOrEqual(4);
   });
@@ -147,14 +258,31 @@ describe('bounded twins of operators that hold items', () => {
     let inside = 0;
     let most = 0;
     const seen = unseen();
-    const out = await collect(gate(), numbers(100, { seen }).pipe(mergeMapBounded(async (x) => { most = Math.max(most, ++inside); await sleep(1); inside--; return n(x); }, { concurrency: 3 }), tap((x) => expect(seen.read.length).toBeLessThanOrEqual(x + 8))));
+    const out = await collect(
+      gate(),
+      numbers(100, { seen }).pipe(
+        mergeMapBounded(
+          async (x) => {
+            most = Math.max(most, ++inside);
+            await sleep(1);
+            inside--;
+            return n(x);
+          },
+          { concurrency: 3 },
+        ),
+        tap((x) => expect(seen.read.length).toBeLessThanOrEqual(x + 8)),
+      ),
+    );
     expect([...out].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     expect(most).toBe(3);
   });
   it('bufferBounded stops its source when it is full', async () => {
     const seen = unseen();
     const bell = from(sleep(30));
-    const out = await collect(gate(), numbers(100, { seen }).pipe(bufferBounded(bell.pipe(tap(() => expect(seen.read.length).toBeLessThanOrEqual(9))), { limit: 8 }), take(1)));
+    const out = await collect(
+      gate(),
+      numbers(100, { seen }).pipe(bufferBounded(bell.pipe(tap(() => expect(seen.read.length).toBeLessThanOrEqual(9))), { limit: 8 }), take(1)),
+    );
     expect(out[0]?.map(n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 });
@@ -175,15 +303,40 @@ describe('clean-up', () => {
     expect(g.places.size).toBe(0);
   });
 
-  const boom = (at: number) => (item: unknown): never | unknown => {
-    const value = typeof item === 'object' && item !== null && 'fields' in item ? (item as S).fields.n : (item as { origins: { id: number }[] }).origins[0]?.id;
-    if ((value as number) >= at) throw new Error('boom');
-    return item;
-  };
+  const boom =
+    (at: number) =>
+    (item: unknown): never | unknown => {
+      const value =
+        typeof item === 'object' && item !== null && 'fields' in item ? (item as S).fields.n : (item as { origins: { id: number }[] }).origins[0]?.id;
+      if ((value as number) >= at) throw new Error('boom');
+      return item;
+    };
   it.each<[string, (s: Observable<S>) => Observable<unknown>, RegExp]>([
-    ['an asynchronous stage', (s) => s.pipe(mapBounded(async (x) => boom(20)(x), { per: 'sample', name: 'decode', concurrency: 4 })), /^decode: boom \(sample 20, epoch 0\)/],
-    ['a stage of batches', (s) => s.pipe(batch(4), mapBounded(async (x) => boom(20)(x), { name: 'score' }), slow()), /^score: boom \(batch of samples 20, 21, 22, 23, epoch 0\)/],
-    ['a keep', (s) => s.pipe(keep((x) => Boolean(boom(20)(x))), batch(4), slow()), /^keep: boom \(sample 20/],
+    [
+      'an asynchronous stage',
+      (s) => s.pipe(mapBounded(async (x) => boom(20)(x), { per: 'sample', name: 'decode', concurrency: 4 })),
+      /^decode: boom \(sample 20, epoch 0\)/,
+    ],
+    [
+      'a stage of batches',
+      (s) =>
+        s.pipe(
+          batch(4),
+          mapBounded(async (x) => boom(20)(x), { name: 'score' }),
+          slow(),
+        ),
+      /^score: boom \(batch of samples 20, 21, 22, 23, epoch 0\)/,
+    ],
+    [
+      'a keep',
+      (s) =>
+        s.pipe(
+          keep((x) => Boolean(boom(20)(x))),
+          batch(4),
+          slow(),
+        ),
+      /^keep: boom \(sample 20/,
+    ],
     ['an operator of RxJS', (s) => s.pipe(map(boom(20)), slow()), /boom/],
   ])('an error in %s arrives once, with its name, and everything ends', async (_, chain, message) => {
     const seen = unseen();
@@ -203,7 +356,11 @@ describe('made loud', () => {
   it('a source without a gate inside a run is an error that names the cause', async () => {
     const leave = enterRun();
     try {
-      const chain = of(1).pipe(delay(1), concatMap(() => numbers(10)), slow());
+      const chain = of(1).pipe(
+        delay(1),
+        concatMap(() => numbers(10)),
+        slow(),
+      );
       await expect(collect(gate(), chain)).rejects.toThrow(/numbers: a source was subscribed inside a run but outside of its demand.*delay.*mergeMapBounded/);
     } finally {
       leave();
@@ -212,33 +369,77 @@ describe('made loud', () => {
 
   it('a run that fills up warns once, with the place and the likely operator', async () => {
     const warnings: string[] = [];
-    const stuck = (s: Observable<S>): Observable<unknown> => s.pipe(keep(() => true), concatMap(async (x) => { await sleep(0.1); return x; }), batch(400), slow());
+    const stuck = (s: Observable<S>): Observable<unknown> =>
+      s.pipe(
+        keep(() => true),
+        concatMap(async (x) => {
+          await sleep(0.1);
+          return x;
+        }),
+        batch(400),
+        slow(),
+      );
     await collect(gate({ warn: (message) => warnings.push(message), warnAfter: 500 }), stuck(numbers(2000)).pipe(take(1)));
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toMatch(/1,600 samples have entered and nothing has arrived between keep and batch\. A concatMap or mergeMap over slow inner work \(use mergeMapBounded\)/);
+    expect(warnings[0]).toMatch(
+      /1,600 samples have entered and nothing has arrived between keep and batch\. A concatMap or mergeMap over slow inner work \(use mergeMapBounded\)/,
+    );
     const zipped: string[] = [];
-    await collect(gate({ warn: (message) => zipped.push(message), warnAfter: 500 }), zip(numbers(3000), of(1).pipe(concatMap(() => numbers(3, { slow: true })), concatMap(async (x) => { await sleep(50); return x; }))).pipe(slow()));
+    await collect(
+      gate({ warn: (message) => zipped.push(message), warnAfter: 500 }),
+      zip(
+        numbers(3000),
+        of(1).pipe(
+          concatMap(() => numbers(3, { slow: true })),
+          concatMap(async (x) => {
+            await sleep(50);
+            return x;
+          }),
+        ),
+      ).pipe(slow()),
+    );
     expect(zipped[0]).toMatch(/unequal speed, so a zip or combineLatest .* use zipBounded/);
   });
   it('does not warn when a large batch is gathered or when keep drops nearly everything', async () => {
     const warnings: string[] = [];
-    await collect(gate({ warn: (message) => warnings.push(message), warnAfter: 50 }), numbers(20_000).pipe(keep((x) => x.fields.n % 100 === 0), batch(20), slow()));
+    await collect(
+      gate({ warn: (message) => warnings.push(message), warnAfter: 50 }),
+      numbers(20_000).pipe(
+        keep((x) => x.fields.n % 100 === 0),
+        batch(20),
+        slow(),
+      ),
+    );
     expect(warnings).toEqual([]);
   });
 
   it('two stages of one name in a chain are an error, in branches they are not', async () => {
     const twice = numbers(10).pipe(batch(2), slow(), slow());
-    await expect(collect(gate(), twice)).rejects.toThrow(/mapBounded\.name: two stages of one chain are named "mapBounded".*Give one of them a name of its own/);
-    const inGroups = numbers(10).pipe(groupBy((x) => n(x) % 2), mergeMap((g) => g.pipe(batch(2))), take(3));
+    await expect(collect(gate(), twice)).rejects.toThrow(
+      /mapBounded\.name: two stages of one chain are named "mapBounded".*Give one of them a name of its own/,
+    );
+    const inGroups = numbers(10).pipe(
+      groupBy((x) => n(x) % 2),
+      mergeMap((g) => g.pipe(batch(2))),
+      take(3),
+    );
     expect(await collect(gate(), inGroups)).toHaveLength(3);
-    const behindGroups = numbers(10).pipe(groupBy((x) => n(x) % 2), mergeMap((g) => g.pipe(keep(() => true))), keep(() => true));
+    const behindGroups = numbers(10).pipe(
+      groupBy((x) => n(x) % 2),
+      mergeMap((g) => g.pipe(keep(() => true))),
+      keep(() => true),
+    );
     await expect(collect(gate(), behindGroups)).rejects.toThrow(/two stages of one chain are named "keep"/);
   });
 
   it('shuffle and epochs behind a batch, behind a foreign source and over several sources are errors', async () => {
-    await expect(collect(gate(), (numbers(10).pipe(batch(2)) as never as Observable<S>).pipe(shuffle()))).rejects.toThrow(/shuffle: must stand where single samples flow, but batch above it works on batches/);
+    await expect(collect(gate(), (numbers(10).pipe(batch(2)) as never as Observable<S>).pipe(shuffle()))).rejects.toThrow(
+      /shuffle: must stand where single samples flow, but batch above it works on batches/,
+    );
     await expect(collect(gate(), from([1, 2]).pipe(epochs(2) as never))).rejects.toThrow(/epochs: must stand where single samples of a maskflow source flow/);
-    await expect(collect(gate(), concat(numbers(3), numbers(3)).pipe(shuffle()))).rejects.toThrow(/shuffle: orders one source, but samples of a source that was subscribed later/);
+    await expect(collect(gate(), concat(numbers(3), numbers(3)).pipe(shuffle()))).rejects.toThrow(
+      /shuffle: orders one source, but samples of a source that was subscribed later/,
+    );
     await expect(collect(gate(), merge(numbers(3), numbers(3)).pipe(epochs(2)))).rejects.toThrow(/epochs: orders one source, but samples of 2 sources/);
     await expect(collect(gate(), numbers(3).pipe(epochs(2), epochs(2)))).rejects.toThrow(/two stages of one chain are named "epochs"/);
   });
@@ -260,19 +461,51 @@ describe('quiescence', () => {
   /** A stage that reads a counter and one that writes it. */
   const chain = (between: OperatorFunction<unknown, unknown>, batchOf?: number) => {
     let weights = 0;
-    const scored = numbers(20, { slow: true }).pipe(mapBounded(async (x) => { await sleep((n(x) * 7) % 3); return { n: n(x), weights }; }, { quiet: true, name: 'score' }));
+    const scored = numbers(20, { slow: true }).pipe(
+      mapBounded(
+        async (x) => {
+          await sleep((n(x) * 7) % 3);
+          return { n: n(x), weights };
+        },
+        { quiet: true, name: 'score' },
+      ),
+    );
     return scored.pipe(
       between,
       batchOf === undefined ? map((x) => x) : bufferCount(batchOf),
-      mapBounded(async (x) => { await sleep(1); weights++; return x; }, { quiet: true, name: 'train' }),
-      mapBounded(async (x) => { const before = weights; await sleep(2); expect(weights).toBe(before); return x; }, { name: 'checkpoint' }),
+      mapBounded(
+        async (x) => {
+          await sleep(1);
+          weights++;
+          return x;
+        },
+        { quiet: true, name: 'train' },
+      ),
+      mapBounded(
+        async (x) => {
+          const before = weights;
+          await sleep(2);
+          expect(weights).toBe(before);
+          return x;
+        },
+        { name: 'checkpoint' },
+      ),
     );
   };
   it.each<[string, OperatorFunction<unknown, unknown>, number?]>([
     ['plain', map((x) => x)],
     ['a filter between', filter((x) => (x as { n: number }).n % 3 !== 0)],
     ['a collection between', map((x) => x), 4],
-    ['an asynchronous stage between', mapBounded(async (x) => { await sleep(1); return x; }, { concurrency: 4, name: 'between' })],
+    [
+      'an asynchronous stage between',
+      mapBounded(
+        async (x) => {
+          await sleep(1);
+          return x;
+        },
+        { concurrency: 4, name: 'between' },
+      ),
+    ],
   ])('scores are the same for prefetch 1 and 8 and no checkpoint is torn: %s', async (_, between, batchOf) => {
     const one = await collect(gate({ prefetch: 1 }), chain(between, batchOf));
     const eight = await collect(gate({ prefetch: 8 }), chain(between, batchOf));
@@ -280,13 +513,43 @@ describe('quiescence', () => {
     expect(one.length).toBeGreaterThan(3);
   });
   it('a slow scoring stage before a collecting batch does not wait for itself', async () => {
-    const scored = numbers(40).pipe(mapBounded(async (x) => { await sleep(0); return x; }, { per: 'sample', quiet: true, name: 'score' }), batch(8), slow(1, { quiet: true, name: 'train' }));
+    const scored = numbers(40).pipe(
+      mapBounded(
+        async (x) => {
+          await sleep(0);
+          return x;
+        },
+        { per: 'sample', quiet: true, name: 'score' },
+      ),
+      batch(8),
+      slow(1, { quiet: true, name: 'train' }),
+    );
     expect(await collect(gate({ prefetch: 1 }), scored)).toHaveLength(5);
   });
   it('sees what is held in both branches of a shared stream', async () => {
     let held = 0;
-    const h = numbers(12).pipe(mapBounded(async (x) => { expect(held).toBe(0); return x; }, { quiet: true, name: 'score' }), share());
-    const branch = (name: string) => h.pipe(tap(() => held++), mapBounded(async (x) => { await sleep(2); held--; return x; }, { name }));
+    const h = numbers(12).pipe(
+      mapBounded(
+        async (x) => {
+          expect(held).toBe(0);
+          return x;
+        },
+        { quiet: true, name: 'score' },
+      ),
+      share(),
+    );
+    const branch = (name: string) =>
+      h.pipe(
+        tap(() => held++),
+        mapBounded(
+          async (x) => {
+            await sleep(2);
+            held--;
+            return x;
+          },
+          { name },
+        ),
+      );
     expect(await collect(gate({ prefetch: 8 }), zip(branch('a'), branch('b')))).toHaveLength(12);
   });
 });

@@ -1,6 +1,24 @@
 // Adversarial tests of demand: what a hostile source, a synchronous producer or an unlucky moment may do to it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EMPTY, NEVER, type Observable, from, groupBy, map, merge, mergeMap, of, share, take, tap, zip } from 'rxjs';
+import fc from 'fast-check';
+import {
+  EMPTY,
+  NEVER,
+  type Observable,
+  type OperatorFunction,
+  bufferCount,
+  concatMap,
+  from,
+  groupBy,
+  map,
+  merge,
+  mergeMap,
+  of,
+  share,
+  take,
+  tap,
+  zip,
+} from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Sample } from '../../src/core/batch.js';
 import { Gate, type Indexed, type Streamed, bounded, nothing, source, stage, within } from '../../src/core/demand/index.js';
@@ -73,7 +91,11 @@ describe('synchronous producers', () => {
   });
 
   it('mergeMapBounded does not grow the stack over many inner streams that complete at once', async () => {
-    const { items, ended } = await outcome(from(Array.from({ length: 50_000 }, (_, i) => i)).pipe(mergeMapBounded((x) => (x === 0 ? sleep(1, x) : of(x)))), new Gate(), 3000);
+    const { items, ended } = await outcome(
+      from(Array.from({ length: 50_000 }, (_, i) => i)).pipe(mergeMapBounded((x) => (x === 0 ? sleep(1, x) : of(x)))),
+      new Gate(),
+      3000,
+    );
     await sleep(5);
     expect(unhandled).toEqual([]);
     expect(ended).toBe(true);
@@ -122,8 +144,14 @@ describe('names of stages', () => {
   it('branches that meet in an operator of RxJS may use one name', async () => {
     const shared = numbers(20).pipe(share());
     const branches = merge(
-      shared.pipe(keep((x: S) => x.fields.n % 2 === 0), slow('a')),
-      shared.pipe(keep((x: S) => x.fields.n % 2 === 1), slow('b')),
+      shared.pipe(
+        keep((x: S) => x.fields.n % 2 === 0),
+        slow('a'),
+      ),
+      shared.pipe(
+        keep((x: S) => x.fields.n % 2 === 1),
+        slow('b'),
+      ),
     );
     const { items, error } = await outcome(branches);
     expect(error).toBeUndefined();
@@ -131,22 +159,47 @@ describe('names of stages', () => {
   });
 
   it('sources that are zipped may go through stages of one name', async () => {
-    const one = () => numbers(20).pipe(keep(() => true), batch(5));
+    const one = () =>
+      numbers(20).pipe(
+        keep(() => true),
+        batch(5),
+      );
     const { items, error } = await outcome(zip(one(), one()));
     expect(error).toBeUndefined();
     expect(items).toHaveLength(4);
   });
 
   it('a stage inside groups and one behind them may not, however many stages stand between', async () => {
-    const { error } = await outcome(numbers(20).pipe(groupBy((x) => x.fields.n % 2), mergeMap((g) => g.pipe(keep(() => true), batch(2))), keep(() => true)));
+    const { error } = await outcome(
+      numbers(20).pipe(
+        groupBy((x) => x.fields.n % 2),
+        mergeMap((g) =>
+          g.pipe(
+            keep(() => true),
+            batch(2),
+          ),
+        ),
+        keep(() => true),
+      ),
+    );
     expect(error?.message).toMatch(/two stages of one chain are named "keep"/);
   });
 });
 
 describe('hostile sources', () => {
   it.each([
-    ['open throws', () => { throw new Error('no such file'); }],
-    ['open rejects', async () => { throw new Error('no such file'); }],
+    [
+      'open throws',
+      () => {
+        throw new Error('no such file');
+      },
+    ],
+    [
+      'open rejects',
+      async () => {
+        throw new Error('no such file');
+      },
+    ],
   ])('%s: one error with the name of the source', async (_, open) => {
     const { error, closed } = await outcome(source(recipe('tests', 'files'), open as unknown as () => Indexed<object>).pipe(keep(() => true)));
     expect(error?.message).toBe('files: no such file.');
@@ -154,8 +207,18 @@ describe('hostile sources', () => {
   });
 
   it.each([
-    ['at throws', () => { throw new Error('bad row'); }],
-    ['at rejects', async () => { throw new Error('bad row'); }],
+    [
+      'at throws',
+      () => {
+        throw new Error('bad row');
+      },
+    ],
+    [
+      'at rejects',
+      async () => {
+        throw new Error('bad row');
+      },
+    ],
   ])('%s: one error, and the source is closed once', async (_, at) => {
     let closings = 0;
     const bad = source<{ n: number }>(recipe('tests', 'rows'), () => ({ length: 3, at: at as unknown as () => { n: number }, close: () => void closings++ }));
@@ -221,7 +284,11 @@ describe('hostile sources', () => {
   });
 
   it('skips a long run of bad rows that are read asynchronously', async () => {
-    const data = source<{ n: number }>(recipe('tests', 'holes'), () => ({ length: 20_000, at: async (n) => (n === 19_999 ? { n } : undefined), close: () => {} }));
+    const data = source<{ n: number }>(recipe('tests', 'holes'), () => ({
+      length: 20_000,
+      at: async (n) => (n === 19_999 ? { n } : undefined),
+      close: () => {},
+    }));
     expect((await outcome(data, new Gate(), 3000)).items).toHaveLength(1);
   });
 });
@@ -252,12 +319,23 @@ describe('the unlucky moment', () => {
 
   it('a stage that throws when it is made is one error with its name, and nothing stays registered', async () => {
     for (const broken of [
-      stage<S, S>(recipe('tests', 'broken'), { per: 'sample' }, () => { throw new Error('no weights'); }),
-      bounded<S, S>(recipe('tests', 'broken'), { per: 'sample' }, () => { throw new Error('no weights'); }),
+      stage<S, S>(recipe('tests', 'broken'), { per: 'sample' }, () => {
+        throw new Error('no weights');
+      }),
+      bounded<S, S>(recipe('tests', 'broken'), { per: 'sample' }, () => {
+        throw new Error('no weights');
+      }),
     ]) {
       const gate = new Gate();
       const seen = unseen();
-      const { error } = await outcome(numbers(3, { seen }).pipe(keep(() => true), broken, batch(2)), gate);
+      const { error } = await outcome(
+        numbers(3, { seen }).pipe(
+          keep(() => true),
+          broken,
+          batch(2),
+        ),
+        gate,
+      );
       expect(error?.message).toBe('broken: no weights.');
       expect(seen.opened).toBe(0);
       expect(gate.places.size).toBe(0);
@@ -266,20 +344,47 @@ describe('the unlucky moment', () => {
 
   it('an error at the end (the last batch does not fit) names the stage and closes the source', async () => {
     const seen = unseen();
-    const odd = numbers(3, { seen }).pipe(map((x) => (x.fields.n === 2 ? { ...x, fields: { n: 'two' as never } } : x)), batch(2), slow('sink'));
+    const odd = numbers(3, { seen }).pipe(
+      map((x) => (x.fields.n === 2 ? { ...x, fields: { n: 'two' as never } } : x)),
+      batch(2),
+      slow('sink'),
+    );
     const { error, closed } = await outcome(odd);
     expect(error).toBeUndefined(); // a text alone in its batch is a carried column
     expect(closed).toBe(true);
-    const broken = numbers(3).pipe(batch(2), stage(recipe('tests', 'narrow'), { per: 'batch' }, () => (b: { rows: number }) => { if (b.rows < 2) throw new Error('short'); return b; }));
+    const broken = numbers(3).pipe(
+      batch(2),
+      stage(recipe('tests', 'narrow'), { per: 'batch' }, () => (b: { rows: number }) => {
+        if (b.rows < 2) throw new Error('short');
+        return b;
+      }),
+    );
     expect((await outcome(broken)).error?.message).toMatch(/^narrow: short \(batch of samples 2, epoch 0\)/);
   });
 
   it('unsubscribing inside next ends everything at once', async () => {
-    for (const chain of [(s: Observable<S>) => s.pipe(keep(() => true), batch(2)), (s: Observable<S>) => s.pipe(mapBounded((x: S) => x, { per: 'sample' }), batch(2), slow('sink'))]) {
+    for (const chain of [
+      (s: Observable<S>) =>
+        s.pipe(
+          keep(() => true),
+          batch(2),
+        ),
+      (s: Observable<S>) =>
+        s.pipe(
+          mapBounded((x: S) => x, { per: 'sample' }),
+          batch(2),
+          slow('sink'),
+        ),
+    ]) {
       const gate = new Gate();
       const seen = unseen();
       let got = 0;
-      const subscription = within({ gate }, () => chain(numbers(1000, { seen })).subscribe(() => { got++; subscription.unsubscribe(); }));
+      const subscription = within({ gate }, () =>
+        chain(numbers(1000, { seen })).subscribe(() => {
+          got++;
+          subscription.unsubscribe();
+        }),
+      );
       await sleep(5);
       await gate.closed();
       expect(got).toBe(1);
@@ -293,9 +398,24 @@ describe('the unlucky moment', () => {
     const seen = unseen();
     const shared = numbers(60, { seen, slow: true }).pipe(share());
     const late: number[] = [];
-    const first = shared.pipe(tap((x) => {
-      if (x.fields.n === 9) within({ gate }, () => shared.pipe(mapBounded(async (y: S) => { await sleep(3); return y; }, { per: 'sample', name: 'late' })).subscribe((y) => late.push(y.fields.n - seen.read.length)));
-    }));
+    const first = shared.pipe(
+      tap((x) => {
+        if (x.fields.n === 9)
+          within({ gate }, () =>
+            shared
+              .pipe(
+                mapBounded(
+                  async (y: S) => {
+                    await sleep(3);
+                    return y;
+                  },
+                  { per: 'sample', name: 'late' },
+                ),
+              )
+              .subscribe((y) => late.push(y.fields.n - seen.read.length)),
+          );
+      }),
+    );
     const { items } = await outcome(first, gate, 2000);
     await sleep(20);
     expect(items).toHaveLength(60);
@@ -304,7 +424,13 @@ describe('the unlucky moment', () => {
   });
 
   it('errors of closing do not disappear', async () => {
-    const data = source<{ n: number }>(recipe('tests', 'sticky'), () => ({ length: 2, at: (n) => ({ n }), close: () => { throw new Error('cannot close'); } }));
+    const data = source<{ n: number }>(recipe('tests', 'sticky'), () => ({
+      length: 2,
+      at: (n) => ({ n }),
+      close: () => {
+        throw new Error('cannot close');
+      },
+    }));
     const warnings: string[] = [];
     await outcome(data, new Gate({ warn: (message) => warnings.push(message) }));
     expect(warnings.join()).toMatch(/sticky.*cannot close/);
@@ -327,9 +453,141 @@ describe('the unlucky moment', () => {
 describe('many groups', () => {
   it('five hundred groups of batches are served and leave nothing registered', async () => {
     const gate = new Gate({ prefetch: 2 });
-    const { items, ended } = await outcome(numbers(2000).pipe(keep(() => true), groupBy((x) => x.fields.n % 500), mergeMap((g) => g.pipe(batch(4))), slow('sink')), gate, 20_000);
+    const { items, ended } = await outcome(
+      numbers(2000).pipe(
+        keep(() => true),
+        groupBy((x) => x.fields.n % 500),
+        mergeMap((g) => g.pipe(batch(4))),
+        slow('sink'),
+      ),
+      gate,
+      20_000,
+    );
     expect(ended).toBe(true);
     expect(items).toHaveLength(500);
     expect(gate.places.size).toBe(0);
   });
+});
+
+describe('quiet deadlocks', () => {
+  // Random chains of everything that can wait for something else. Each must end, and lose and double nothing.
+  type Step =
+    | { readonly kind: 'sample' | 'quiet sample' | 'batch' | 'quiet batch' | 'keep' | 'buffer' | 'merge' | 'zipBounded' }
+    | { readonly kind: 'branches' | 'groups'; readonly inner: readonly Step[] };
+  const plain = ['sample', 'batch', 'keep', 'buffer', 'merge', 'zipBounded'] as const;
+  const stepOf = (kinds: readonly Step['kind'][]): fc.Arbitrary<Step> => fc.constantFrom(...kinds).map((kind) => ({ kind }) as Step);
+  const listOf = (step: fc.Arbitrary<Step>): fc.Arbitrary<readonly Step[]> => fc.array(step, { maxLength: 3 });
+  const nested = (kind: 'branches' | 'groups', inner: fc.Arbitrary<readonly Step[]>): fc.Arbitrary<Step> => inner.map((steps) => ({ kind, inner: steps }));
+  const any = stepOf([...plain, 'quiet sample', 'quiet batch']);
+  // Not among them: a group inside of a branch that has a quiet stage. Before its first item it takes all of the other branch for what is below it.
+  const inBranches = listOf(fc.oneof({ weight: 5, arbitrary: any }, { weight: 1, arbitrary: nested('groups', listOf(stepOf(plain))) }, { weight: 1, arbitrary: nested('branches', listOf(any)) }));
+  const steps = listOf(fc.oneof({ weight: 4, arbitrary: any }, { weight: 2, arbitrary: nested('groups', listOf(any)) }, { weight: 2, arbitrary: nested('branches', inBranches) }));
+
+  function built(source: Observable<S>, chain: readonly Step[], name: string, length: number): Observable<S> {
+    return chain.reduce((s, step, i) => {
+      const own = `${name}.${i}`;
+      const later = async (x: S): Promise<S> => {
+        await sleep(0);
+        return x;
+      };
+      switch (step.kind) {
+        case 'sample':
+          return s.pipe(mapBounded(later, { per: 'sample', concurrency: 2, name: own }));
+        case 'quiet sample':
+          return s.pipe(mapBounded(later, { per: 'sample', quiet: true, name: own }));
+        case 'batch':
+          return s.pipe(mapBounded(later, { name: own }));
+        case 'quiet batch':
+          return s.pipe(mapBounded(later, { quiet: true, name: own }));
+        case 'keep':
+          return s.pipe(keep(() => true, { name: own }));
+        case 'buffer':
+          return s.pipe(
+            bufferCount(3),
+            mergeMap((items) => from(items)),
+          );
+        case 'merge':
+          return s.pipe(mergeMapBounded((x) => (x.fields.n % 2 === 0 ? of(x) : later(x)), { concurrency: 2, name: own }));
+        case 'zipBounded':
+          return zipBounded([s, numbers(length, { slow: true, name: own })], { name: own }).pipe(map(([x]) => x));
+        case 'groups':
+          return s.pipe(
+            groupBy((x) => x.fields.n % 2),
+            mergeMap((group) => built(group, step.inner, own, length)),
+          );
+        case 'branches': {
+          // zipBounded in one branch alone would end it apart from the other one; everything else keeps the pairs.
+          const shared = s.pipe(share());
+          return zip(built(shared, step.inner, `${own}.a`, length), built(shared, [...step.inner, { kind: 'sample' }], `${own}.b`, length)).pipe(
+            map(([x]) => x),
+          );
+        }
+      }
+    }, source);
+  }
+
+  it('a stage of samples below a waiting stage of batches may pass its samples on', async () => {
+    const gate = new Gate({ prefetch: 1 });
+    const { items, ended } = await outcome(
+      numbers(6).pipe(
+        mapBounded(async (x: S) => x, { quiet: true, name: 'train' }),
+        mapBounded(
+          async (x: S) => {
+            await sleep(1);
+            return x;
+          },
+          { per: 'sample', name: 'after' },
+        ),
+      ),
+      gate,
+    );
+    expect(ended).toBe(true);
+    expect(items).toHaveLength(6);
+  });
+
+  it.each<[string, OperatorFunction<unknown, S>]>([
+    ['mergeMapBounded', mergeMapBounded(() => numbers(5, { name: 'test set' }))],
+    ['concatMap', concatMap(() => numbers(5, { name: 'test set' }))],
+  ])('a source that is opened for every step, by %s, does not wait for the batches that wait for it', async (_, evaluation) => {
+    for (const prefetch of [1, 3]) {
+      const gate = new Gate({ prefetch });
+      const trained = numbers(20).pipe(
+        batch(2),
+        mapBounded(async (x) => x, { quiet: true, name: 'train' }),
+      );
+      const { items, ended, closed } = await outcome(trained.pipe(evaluation), gate);
+      expect(ended && closed).toBe(true);
+      expect(items).toHaveLength(50);
+    }
+  });
+
+  it('a stage inside an inner stream does not wait for the stage that opened it', async () => {
+    const { items, ended } = await outcome(of(1, 2).pipe(mergeMapBounded(() => numbers(5).pipe(mapBounded(async (x: S) => { await sleep(0); return x; }, { per: 'sample' })))));
+    expect(ended).toBe(true);
+    expect(items).toHaveLength(10);
+  });
+
+  it('branches with nothing of ours below them do not wait for each other', async () => {
+    const shared = numbers(12).pipe(share());
+    const branch = (name: string) => zipBounded([shared, numbers(12, { slow: true, name: `with ${name}` })], { name }).pipe(map(([x]) => x), mapBounded(async (x) => { await sleep(0); return x; }, { per: 'sample', quiet: true, name: `score ${name}` }));
+    const { items, ended } = await outcome(zip(zip(branch('a'), branch('b').pipe(slow('b'))), zip(branch('c'), branch('d').pipe(slow('d')))), new Gate({ prefetch: 1 }));
+    expect(ended).toBe(true);
+    expect(items).toHaveLength(12);
+  });
+
+  it('any chain ends, with every sample once, for any prefetch', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.integer({ min: 1, max: 3 }), fc.boolean(), async (chain, prefetch, slowSource) => {
+        const gate = new Gate({ prefetch });
+        const length = 8;
+        const { items, ended, error, closed } = await outcome(built(numbers(length, { slow: slowSource }), chain, 's', length), gate, 3000);
+        expect(error).toBeUndefined();
+        expect(ended).toBe(true);
+        expect(closed).toBe(true);
+        expect([gate.places.size, gate.batches]).toEqual([0, 0]);
+        expect(items.map((x) => (x as S).fields.n).sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, i) => i));
+      }),
+      { numRuns: 40 },
+    );
+  }, 60_000);
 });

@@ -7,9 +7,16 @@ describe('MaskflowError', () => {
     expect(new MaskflowError({ rule: 'must hold' }).message).toBe('must hold.');
     expect(new MaskflowError({ stage: 'mask', rule: 'must hold' }).message).toBe('mask: must hold.');
     expect(new MaskflowError({ option: 'seed', rule: 'must hold', value: -1 }).message).toBe('seed: must hold; got -1.');
-    expect(new MaskflowError({ stage: 'arrow', option: 'column', where: 'digits.arrow, row 7', rule: 'there is no such column', value: 'imgae', hint: 'Did you mean image?' }).message).toBe(
-      'arrow.column: there is no such column; got "imgae" (digits.arrow, row 7). Did you mean image?',
-    );
+    expect(
+      new MaskflowError({
+        stage: 'arrow',
+        option: 'column',
+        where: 'digits.arrow, row 7',
+        rule: 'there is no such column',
+        value: 'imgae',
+        hint: 'Did you mean image?',
+      }).message,
+    ).toBe('arrow.column: there is no such column; got "imgae" (digits.arrow, row 7). Did you mean image?');
   });
   it('says that undefined came where the value is given, and nothing where it is not', () => {
     expect(new MaskflowError({ rule: 'r', value: undefined }).message).toBe('r; got undefined.');
@@ -47,7 +54,11 @@ describe('show', () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     expect(show(circle)).toBe('[object Object]');
-    fc.assert(fc.property(fc.anything({ withBigInt: true, withTypedArray: true, withNullPrototype: true }), (value) => { expect(show(value).length).toBeLessThan(500); }));
+    fc.assert(
+      fc.property(fc.anything({ withBigInt: true, withTypedArray: true, withNullPrototype: true }), (value) => {
+        expect(show(value).length).toBeLessThan(500);
+      }),
+    );
     expect(show('x'.repeat(1000)).length).toBeLessThan(90);
     expect(show({ text: 'x'.repeat(1000) }).length).toBeLessThan(130);
   });

@@ -134,10 +134,14 @@ describe('draws', () => {
   });
   it('integers stay below n for any n up to 2^53, and errors name n', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.integer({ min: 1, max: 2 ** 53 - 1 }), fc.constantFrom(1, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1)), fc.integer({ min: 0, max: 1000 }), (n, seed) => {
-        const draw = new Draws(rootKey(seed)).integer(n);
-        expect(Number.isInteger(draw) && draw >= 0 && draw < n).toBe(true);
-      }),
+      fc.property(
+        fc.oneof(fc.integer({ min: 1, max: 2 ** 53 - 1 }), fc.constantFrom(1, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1)),
+        fc.integer({ min: 0, max: 1000 }),
+        (n, seed) => {
+          const draw = new Draws(rootKey(seed)).integer(n);
+          expect(Number.isInteger(draw) && draw >= 0 && draw < n).toBe(true);
+        },
+      ),
     );
     expect(() => new Draws(root).integer(0)).toThrow(/^n: must be an integer of at least 1; got 0\./);
     expect(() => new Draws(root).integer(1.5)).toThrow(/got 1\.5/);
@@ -189,7 +193,14 @@ describe('permuted', () => {
   });
   it('depends on every part of its key', () => {
     const order = (key: Key): string => Array.from({ length: 50 }, (_, i) => permuted(key, 50)(i)).join();
-    const keys = [root, rootKey(43), fold(root, 'a'), sampleKey(root, { source: 1, id: 0, epoch: 0 }), sampleKey(root, { source: 0, id: 1, epoch: 0 }), sampleKey(root, { source: 0, id: 0, epoch: 1 })];
+    const keys = [
+      root,
+      rootKey(43),
+      fold(root, 'a'),
+      sampleKey(root, { source: 1, id: 0, epoch: 0 }),
+      sampleKey(root, { source: 0, id: 1, epoch: 0 }),
+      sampleKey(root, { source: 0, id: 0, epoch: 1 }),
+    ];
     expect(new Set(keys.map(order)).size).toBe(keys.length);
   });
   it.each([0, -1, 1.5, 2 ** 48 + 1, Number.NaN])('refuses n = %s', (n) => {

@@ -15,7 +15,10 @@ export interface Seen {
 export const unseen = (): Seen => ({ opened: 0, closed: 0, read: [] });
 
 /** Samples with the field `n`, 0 … length − 1. */
-export function numbers(length: number, { seen = unseen(), slow = false, name = 'numbers' }: { seen?: Seen; slow?: boolean; name?: string } = {}): Observable<Sample<{ n: number }>> {
+export function numbers(
+  length: number,
+  { seen = unseen(), slow = false, name = 'numbers' }: { seen?: Seen; slow?: boolean; name?: string } = {},
+): Observable<Sample<{ n: number }>> {
   const data = (): Indexed<{ n: number }> => {
     seen.opened++;
     return {

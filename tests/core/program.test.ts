@@ -4,7 +4,16 @@ import { lazy, signatureOf } from '../../src/core/program.js';
 describe('lazy', () => {
   it('computes an output when it is first asked for, once', () => {
     const asked: string[] = [];
-    const outputs = lazy({ a: () => { asked.push('a'); return 1; }, b: () => { asked.push('b'); return 2; } });
+    const outputs = lazy({
+      a: () => {
+        asked.push('a');
+        return 1;
+      },
+      b: () => {
+        asked.push('b');
+        return 2;
+      },
+    });
     expect(Object.keys(outputs)).toEqual(['a', 'b']);
     expect('b' in outputs).toBe(true);
     expect(asked).toEqual([]);
@@ -16,7 +25,12 @@ describe('lazy', () => {
     expect(outputs.y).toBe(6);
   });
   it('an output that fails fails for whoever asks, and only for them', () => {
-    const outputs = lazy<'good' | 'bad', number>({ good: () => 1, bad: () => { throw new Error('no'); } });
+    const outputs = lazy<'good' | 'bad', number>({
+      good: () => 1,
+      bad: () => {
+        throw new Error('no');
+      },
+    });
     expect(outputs.good).toBe(1);
     expect(() => outputs.bad).toThrow('no');
   });

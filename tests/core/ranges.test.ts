@@ -16,6 +16,7 @@ describe('Ranges', () => {
           for (let x = from; x < to; x++) oracle.add(x);
         }
         expect(ranges.size).toBe(oracle.size);
+        expect(ranges.end).toBe(oracle.size === 0 ? 0 : Math.max(...oracle) + 1);
         for (let x = 0; x < most + 15; x++) {
           expect(ranges.has(x)).toBe(oracle.has(x));
           let next = x;

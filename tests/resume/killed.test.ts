@@ -12,13 +12,23 @@ import { leftovers } from './leftovers.js';
 const bin = fileURLToPath(new URL('../../bin/maskflow.js', import.meta.url));
 const built = existsSync(new URL('../../dist/cli/main.js', import.meta.url));
 const file = fileURLToPath(new URL('./tinyPipeline.ts', import.meta.url));
-const trials = Number(process.env.MASKFLOW_KILLS ?? 5);
+const trials = Number(process.env.MASKFLOW_KILL_TRIALS ?? 5);
 if (!built) console.log('skipped: killed runs need the built command (npm run build)');
 
 describe.skipIf(!built)('a run killed by SIGKILL', () => {
   const root = mkdtempSync(join(tmpdir(), 'maskflow-kill-'));
   afterAll(() => rmSync(root, { recursive: true, force: true }));
-  const argumentsFor = (out: string, resume: boolean): string[] => [bin, 'run', file, '--backend', 'cpu', '--out', join(root, out), '--json', ...(resume ? ['--resume'] : [])];
+  const argumentsFor = (out: string, resume: boolean): string[] => [
+    bin,
+    'run',
+    file,
+    '--backend',
+    'cpu',
+    '--out',
+    join(root, out),
+    '--json',
+    ...(resume ? ['--resume'] : []),
+  ];
   const whole = (out: string, resume: boolean): void => {
     const { status, stderr } = spawnSync(process.execPath, argumentsFor(out, resume), { cwd: root, encoding: 'utf8' });
     expect(status, stderr).toBe(0);
@@ -48,15 +58,19 @@ describe.skipIf(!built)('a run killed by SIGKILL', () => {
 
   beforeAll(() => whole('alone', false), 60_000);
 
-  it.each(Array.from({ length: trials }, (_, trial) => trial))('goes on exactly, trial %i', async (trial) => {
-    const draws = new Draws(fold(rootKey(trial), 'kill'));
-    const out = `trial-${trial}`;
-    await kill(out, false, draws.uniform(1, 2.5), draws.uniform(0, 60));
-    for (const name of readdirSync(join(root, out, 'checkpoints')).filter((entry) => entry.startsWith('step-'))) {
-      expect(readdirSync(join(root, out, 'checkpoints', name))).toHaveLength(4);
-    }
-    await kill(out, true, draws.uniform(3, 4.5), draws.uniform(0, 60));
-    whole(out, true);
-    expect(leftovers(join(root, out))).toEqual(leftovers(join(root, 'alone')));
-  }, 60_000);
+  it.each(Array.from({ length: trials }, (_, trial) => trial))(
+    'goes on exactly, trial %i',
+    async (trial) => {
+      const draws = new Draws(fold(rootKey(trial), 'kill'));
+      const out = `trial-${trial}`;
+      await kill(out, false, draws.uniform(1, 2.5), draws.uniform(0, 60));
+      for (const name of readdirSync(join(root, out, 'checkpoints')).filter((entry) => entry.startsWith('step-'))) {
+        expect(readdirSync(join(root, out, 'checkpoints', name))).toHaveLength(4);
+      }
+      await kill(out, true, draws.uniform(3, 4.5), draws.uniform(0, 60));
+      whole(out, true);
+      expect(leftovers(join(root, out))).toEqual(leftovers(join(root, 'alone')));
+    },
+    60_000,
+  );
 });

@@ -7,7 +7,14 @@ import { join } from 'node:path';
 export function leftovers(folder: string): { checkpoint: Record<string, string>; losses: string[] } {
   const name = readFileSync(join(folder, 'checkpoints/last'), 'utf8').trim();
   const files = readdirSync(join(folder, 'checkpoints', name)).sort();
-  const checkpoint = Object.fromEntries(files.map((file) => [`${name}/${file}`, createHash('sha256').update(readFileSync(join(folder, 'checkpoints', name, file))).digest('hex')]));
+  const checkpoint = Object.fromEntries(
+    files.map((file) => [
+      `${name}/${file}`,
+      createHash('sha256')
+        .update(readFileSync(join(folder, 'checkpoints', name, file)))
+        .digest('hex'),
+    ]),
+  );
   const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n');
   const losses = lines.map((line) => {
     const { step, loss, learningRate, gradientNorm, samples, epoch } = JSON.parse(line) as Record<string, number>;

@@ -33,7 +33,10 @@ describe('resume', () => {
       for (const name of complete) expect(readdirSync(join(out, 'checkpoints', name)), label).toHaveLength(4);
       await start(out, { options, resume: true });
       expect(leftovers(out), label).toEqual(expected);
-      expect(readdirSync(join(out, 'checkpoints')).filter((entry) => entry.startsWith('.')), label).toEqual([]);
+      expect(
+        readdirSync(join(out, 'checkpoints')).filter((entry) => entry.startsWith('.')),
+        label,
+      ).toEqual([]);
     }
   });
 
@@ -46,7 +49,21 @@ describe('resume', () => {
       const files: DyingFiles = dyingFiles();
       const rename = files.rename;
       let dead = false;
-      const dying: DyingFiles = { ...files, rename: async (from, to) => { if (dead) throw new Error('dead'); await rename(from, to); if (to.endsWith(checkpoint)) { dead = true; throw new Error('died'); } }, write: async (path, content) => { if (dead) throw new Error('dead'); await files.write(path, content); } };
+      const dying: DyingFiles = {
+        ...files,
+        rename: async (from, to) => {
+          if (dead) throw new Error('dead');
+          await rename(from, to);
+          if (to.endsWith(checkpoint)) {
+            dead = true;
+            throw new Error('died');
+          }
+        },
+        write: async (path, content) => {
+          if (dead) throw new Error('dead');
+          await files.write(path, content);
+        },
+      };
       await expect(start(out, { options, resume, prefetch, files: dying })).rejects.toThrow(/died/);
     };
     await dieAfter('step-00000002', false, 8);
@@ -58,19 +75,44 @@ describe('resume', () => {
   it('reads no more than what was held and prefetched before the first new step', async () => {
     const out = fresh();
     const options = { every: '3' };
-    await expect(start(out, { options, files: { ...dyingFiles(), rename: async (from, to) => { await dyingFiles().rename(from, to); if (to.endsWith('checkpoints/last') && readFileSync(to, 'utf8').includes('12')) throw new Error('died'); } } })).rejects.toThrow(/died/);
-    const state = JSON.parse(readFileSync(join(out, 'checkpoints/step-00000012/state.json'), 'utf8')) as { cursor: { sources: { next: number; open: [number, number][] }[] } };
+    await expect(
+      start(out, {
+        options,
+        files: {
+          ...dyingFiles(),
+          rename: async (from, to) => {
+            await dyingFiles().rename(from, to);
+            if (to.endsWith('checkpoints/last') && readFileSync(to, 'utf8').includes('12')) throw new Error('died');
+          },
+        },
+      }),
+    ).rejects.toThrow(/died/);
+    const state = JSON.parse(readFileSync(join(out, 'checkpoints/step-00000012/state.json'), 'utf8')) as {
+      cursor: { sources: { next: number; open: [number, number][] }[] };
+    };
     const { next, open } = state.cursor.sources[0] as { next: number; open: [number, number][] };
     const reads: number[] = [];
     const atStep: number[] = [];
     const pipeline = tiny((id) => reads.push(id));
-    await run(pipeline, { name: 'tiny', backend: 'cpu', out, options, resume: true, prefetch: 1, say: () => {}, executor: async (seed) => {
-      const { createExecutor } = await import('../../src/backends/index.js');
-      const executor = await createExecutor({ backend: 'cpu', seed });
-      const step = executor.step.bind(executor);
-      executor.step = (...given) => { atStep.push(reads.length); return step(...given); };
-      return executor;
-    } });
+    await run(pipeline, {
+      name: 'tiny',
+      backend: 'cpu',
+      out,
+      options,
+      resume: true,
+      prefetch: 1,
+      say: () => {},
+      executor: async (seed) => {
+        const { createExecutor } = await import('../../src/backends/index.js');
+        const executor = await createExecutor({ backend: 'cpu', seed });
+        const step = executor.step.bind(executor);
+        executor.step = (...given) => {
+          atStep.push(reads.length);
+          return step(...given);
+        };
+        return executor;
+      },
+    });
     // Open below the cursor: the partial groups. Then at most one batch of 7 kept samples per group, 10/7 read for each kept, and one in hand.
     const held = open.reduce((sum, [from, to]) => sum + to - from, 0);
     expect(next).toBeGreaterThan(80);
@@ -88,10 +130,14 @@ describe('resume', () => {
     expect(said.join()).toMatch(/is done; nothing to resume/);
     expect(readFileSync(join(out, 'run.json'), 'utf8')).toBe(before);
     await expect(start(out, { options })).rejects.toThrow(/run\.out: the folder holds a run already.*--resume.*--out DIR/);
-    await expect(start(out, { options: { epochs: '2', drop: 'filter' }, resume: true })).rejects.toThrow(/run\.drop: a resumed run must go on with what it began with: drop was "keep"; got "filter"/);
+    await expect(start(out, { options: { epochs: '2', drop: 'filter' }, resume: true })).rejects.toThrow(
+      /run\.drop: a resumed run must go on with what it began with: drop was "keep"; got "filter"/,
+    );
     await expect(start(out, { options: { epochs: '2' }, seed: 5, resume: true })).rejects.toThrow(/run\.seed/);
     await expect(start(out, { options: { epochs: '2' }, resume: true, backend: 'wasm' })).rejects.toThrow(/run\.backend/);
-    await expect(run(tiny(undefined, 80), { name: 'tiny', backend: 'cpu', out, options: { epochs: '2' }, resume: true })).rejects.toThrow(/tinyImages: a resumed run must go on with the chain it began with/);
+    await expect(run(tiny(undefined, 80), { name: 'tiny', backend: 'cpu', out, options: { epochs: '2' }, resume: true })).rejects.toThrow(
+      /tinyImages: a resumed run must go on with the chain it began with/,
+    );
     expect(readFileSync(join(out, 'run.json'), 'utf8')).toBe(before);
     expect((await start(out, { options: { epochs: '2' }, resume: true })).step).toBeGreaterThan(10);
     expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'))).toMatchObject({ status: 'done', options: { epochs: 2 } });
@@ -108,7 +154,9 @@ describe('resume', () => {
     const last = readFileSync(join(damaged, 'checkpoints/last'), 'utf8').trim();
     const model = join(damaged, 'checkpoints', last, 'model.safetensors');
     writeFileSync(model, readFileSync(model).subarray(0, 100));
-    await expect(start(damaged, { options: { epochs: '2' }, resume: true })).rejects.toThrow(/run\.resume: the checkpoint file .*model\.safetensors cannot be read.*Write the name of another folder/);
+    await expect(start(damaged, { options: { epochs: '2' }, resume: true })).rejects.toThrow(
+      /run\.resume: the checkpoint file .*model\.safetensors cannot be read.*Write the name of another folder/,
+    );
     await expect(start(fresh(), { resume: true })).rejects.toThrow(/there is no run to go on with/);
   });
 
@@ -117,7 +165,10 @@ describe('resume', () => {
     await start(whole);
     const out = fresh();
     const controller = new AbortController();
-    const interrupted = await run(tiny((id) => void (id === 17 && controller.abort())), { name: 'tiny', backend: 'cpu', out, signal: controller.signal });
+    const interrupted = await run(
+      tiny((id) => void (id === 17 && controller.abort())),
+      { name: 'tiny', backend: 'cpu', out, signal: controller.signal },
+    );
     expect(interrupted.status).toBe('interrupted');
     expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'))).toMatchObject({ status: 'interrupted' });
     expect(readFileSync(join(out, 'checkpoints/last'), 'utf8')).toMatch(new RegExp(`${interrupted.step}\n$`));

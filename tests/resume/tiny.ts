@@ -54,7 +54,16 @@ export function tiny(read: (id: number) => void = () => {}, length = 60) {
         groupBy(({ fields }) => fields.label),
         mergeMap((group) => group.pipe(batch(7))),
       )
-      .pipe(patchify(2), mask(random({ ratio: 0.5 })), model(vitMae({ width: 8, depth: 1, heads: 2, decoder: { width: 8, depth: 1, heads: 2 } })), loss(patchReconstruction({ normalize: false })))
-      .pipe(train(adamw({ learningRate: cosine({ peak: 1e-2, warmup: 3 }) }), { clip: 1, accumulate, steps }), checkpoint(out('checkpoints'), { every, keep: 1 }), metrics(join(out('.'), 'metrics.jsonl'))),
+      .pipe(
+        patchify(2),
+        mask(random({ ratio: 0.5 })),
+        model(vitMae({ width: 8, depth: 1, heads: 2, decoder: { width: 8, depth: 1, heads: 2 } })),
+        loss(patchReconstruction({ normalize: false })),
+      )
+      .pipe(
+        train(adamw({ learningRate: cosine({ peak: 1e-2, warmup: 3 }) }), { clip: 1, accumulate, steps }),
+        checkpoint(out('checkpoints'), { every, keep: 1 }),
+        metrics(join(out('.'), 'metrics.jsonl')),
+      ),
   );
 }

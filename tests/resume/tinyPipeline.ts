@@ -32,7 +32,10 @@ interface Tiny {
 }
 
 const images = (length: number): Tiny[] =>
-  Array.from({ length }, (_, id) => ({ image: { data: Float32Array.from({ length: 16 }, (_, i) => Math.sin(id * 1.7 + i * (1 + (id % 3)))), shape: [4, 4, 1] }, label: id % 2 }));
+  Array.from({ length }, (_, id) => ({
+    image: { data: Float32Array.from({ length: 16 }, (_, i) => Math.sin(id * 1.7 + i * (1 + (id % 3)))), shape: [4, 4, 1] },
+    label: id % 2,
+  }));
 
 export default pipeline({ epochs: 6, every: 2, pause: 15 }, ({ epochs: n, every, pause, prepared, out }) =>
   arrow<Tiny>(prepared('tiny', (file) => drain(memory(images(60)).pipe(batch(13), arrowFile(file)))))
@@ -43,7 +46,12 @@ export default pipeline({ epochs: 6, every: 2, pause: 15 }, ({ epochs: n, every,
       groupBy(({ fields }) => fields.label),
       mergeMap((group) => group.pipe(batch(7))),
     )
-    .pipe(patchify(2), mask(random({ ratio: 0.5 })), model(vitMae({ width: 8, depth: 1, heads: 2, decoder: { width: 8, depth: 1, heads: 2 } })), loss(patchReconstruction({ normalize: false })))
+    .pipe(
+      patchify(2),
+      mask(random({ ratio: 0.5 })),
+      model(vitMae({ width: 8, depth: 1, heads: 2, decoder: { width: 8, depth: 1, heads: 2 } })),
+      loss(patchReconstruction({ normalize: false })),
+    )
     .pipe(
       train(adamw({ learningRate: cosine({ peak: 1e-2, warmup: 3 }) }), { clip: 1 }),
       metrics(out('metrics.jsonl')),

@@ -30,11 +30,15 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 let folders = 0;
 
 /** Trains on 24 images and returns the reports, and the weights at the end. */
-async function trained(size: number, options: TrainOptions & { epochs?: number; unequal?: boolean; spoil?: number } = {}, executor?: (seed: number) => Promise<Executor>) {
+async function trained(
+  size: number,
+  options: TrainOptions & { epochs?: number; unequal?: boolean; spoil?: number } = {},
+  executor?: (seed: number) => Promise<Executor>,
+) {
   const { epochs: n = 1, unequal = false, spoil, ...given } = options;
   const reports: { step: number; loss: number; gradientNorm: number; samples: number }[] = [];
   const chain = pipeline({ epochs: n }, ({ epochs: m, out }) => {
-    const views = tinyImages(24).pipe(epochs(m), batch(size), patchify(2)) as Observable<Batch<{ tokens: { data: Float32Array; shape: number[] } }>>;
+    const views = tinyImages(24).pipe(epochs(m), batch(size), patchify(2)) as unknown as Observable<Batch<{ tokens: { data: Float32Array; shape: number[] } }>>;
     return views
       .pipe(
         tap((b) => {
@@ -44,7 +48,11 @@ async function trained(size: number, options: TrainOptions & { epochs?: number; 
         model(vitMae({ width: 8, depth: 1, heads: 2, decoder: { width: 8, depth: 1, heads: 2 } })),
         loss(patchReconstruction({ normalize: false })),
       )
-      .pipe(train(sgd({ learningRate: 0.05 }), given), tap(({ report }: Stepped<Batch<unknown, Program>>) => reports.push(report)), checkpoint(out('checkpoints'), { every: 1000 }));
+      .pipe(
+        train(sgd({ learningRate: 0.05 }), given),
+        tap(({ report }: Stepped<Batch<unknown, Program>>) => reports.push(report)),
+        checkpoint(out('checkpoints'), { every: 1000 }),
+      );
   });
   const out = join(root, String(folders++));
   const result = await run(chain, { name: 'train', backend: 'cpu', out, ...(executor === undefined ? {} : { executor }) });
@@ -57,7 +65,10 @@ describe('train', () => {
   it('accumulating 4 × 6 equals one step of 24', async () => {
     const one = await trained(24, { epochs: 2 });
     const four = await trained(6, { accumulate: 4, epochs: 2 });
-    expect(four.reports.map(({ step, samples }) => [step, samples])).toEqual([[1, 24], [2, 48]]);
+    expect(four.reports.map(({ step, samples }) => [step, samples])).toEqual([
+      [1, 24],
+      [2, 48],
+    ]);
     for (const [i, report] of one.reports.entries()) {
       expect(four.reports[i]?.loss).toBeCloseTo(report.loss, 5);
       expect(four.reports[i]?.gradientNorm).toBeCloseTo(report.gradientNorm, 4);
@@ -80,7 +91,8 @@ describe('train', () => {
     const accumulated = await trained(6, { clip: 0.1, accumulate: 4 });
     expect(clipped.reports[0]?.gradientNorm).toBeCloseTo(free.reports[0]?.gradientNorm as number, 5);
     const start = await trained(24, { clip: 1e-12 });
-    const moved = (to: typeof free): number => Math.hypot(...[...to.weights].flatMap(([name, { data }]) => Array.from(data, (v, i) => v - (start.weights.get(name)?.data[i] as number))));
+    const moved = (to: typeof free): number =>
+      Math.hypot(...[...to.weights].flatMap(([name, { data }]) => Array.from(data, (v, i) => v - (start.weights.get(name)?.data[i] as number))));
     expect(moved(clipped) / 0.05).toBeCloseTo(0.1, 3);
     expect(moved(accumulated) / 0.05).toBeCloseTo(0.1, 3);
     expect(moved(free)).toBeGreaterThan(moved(clipped) * 3);
@@ -89,7 +101,11 @@ describe('train', () => {
   it.each([1, 2])('stops at a loss that is not finite, saves the ids and leaves the weights (accumulate %i)', async (accumulate) => {
     const problem = await trained(6, { spoil: 13, accumulate }).catch((error: Error) => error);
     const step = accumulate === 1 ? 3 : 2;
-    expect((problem as Error).message).toMatch(new RegExp(`^train: loss and gradients must be finite; at step ${step} the loss is NaN.*not-finite-step-0000000${step}\\.json.*lower the learning rate, or clip`));
+    expect((problem as Error).message).toMatch(
+      new RegExp(
+        `^train: loss and gradients must be finite; at step ${step} the loss is NaN.*not-finite-step-0000000${step}\\.json.*lower the learning rate, or clip`,
+      ),
+    );
     const out = join(root, String(folders - 1));
     const saved = JSON.parse(readFileSync(join(out, `not-finite-step-0000000${step}.json`), 'utf8')) as { samples: { id: number }[] };
     expect(saved.samples.map(({ id }) => id)).toContain(13);
@@ -100,8 +116,17 @@ describe('train', () => {
     expect((await trained(6, { steps: 2, epochs: 3 })).reports.map(({ step }) => step)).toEqual([1, 2]);
     expect(() => train(sgd({ learningRate: 1 }), { accumulate: 0 })).toThrow(/train\.accumulate: must be an integer of at least 1; got 0/);
     expect(() => train(sgd({ learningRate: 1 }), { clipp: 1 } as never)).toThrow(/train\.clipp: there is no such option\. Did you mean clip\?/);
-    const alone = tinyImages(4).pipe(batch(2), patchify(2), mask(random()), model(vitMae({ width: 8, depth: 1, heads: 2, decoder: { width: 8, depth: 1, heads: 2 } })), loss(patchReconstruction()), train(sgd({ learningRate: 1 })));
-    await expect(new Promise((resolve, reject) => alone.subscribe({ error: reject, complete: () => resolve(undefined) }))).rejects.toThrow(/train: needs a run.*Start the chain with run/);
+    const alone = tinyImages(4).pipe(
+      batch(2),
+      patchify(2),
+      mask(random()),
+      model(vitMae({ width: 8, depth: 1, heads: 2, decoder: { width: 8, depth: 1, heads: 2 } })),
+      loss(patchReconstruction()),
+      train(sgd({ learningRate: 1 })),
+    );
+    await expect(new Promise((resolve, reject) => alone.subscribe({ error: reject, complete: () => resolve(undefined) }))).rejects.toThrow(
+      /train: needs a run.*Start the chain with run/,
+    );
   });
 
   it('leaves no tensor behind: as many after every step', async () => {
@@ -140,7 +165,14 @@ function idleExecutor(): Executor {
   };
   return {
     backend: 'idle',
-    weights: { step: 0, sets: () => ['student'], copy: refuse, snapshot: async () => new Map([['w', { data: new Float32Array(1), shape: [1] }]]), restore: refuse, forget: refuse },
+    weights: {
+      step: 0,
+      sets: () => ['student'],
+      copy: refuse,
+      snapshot: async () => new Map([['w', { data: new Float32Array(1), shape: [1] }]]),
+      restore: refuse,
+      forget: refuse,
+    },
     evaluate: refuse,
     gradients: refuse,
     update: refuse,

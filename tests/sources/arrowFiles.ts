@@ -17,7 +17,8 @@ export function temporaryFolder(): string {
 export function ipc(columns: Record<string, Vector>, format: 'file' | 'stream' = 'file', rows = Number.POSITIVE_INFINITY): Uint8Array {
   const table = new Table(columns);
   const batches: RecordBatch[] = [];
-  for (const batch of table.batches) for (let from = 0; from < batch.numRows; from += rows) batches.push(batch.slice(from, from + Math.min(rows, batch.numRows)));
+  for (const batch of table.batches)
+    for (let from = 0; from < batch.numRows; from += rows) batches.push(batch.slice(from, from + Math.min(rows, batch.numRows)));
   const writer = format === 'file' ? new RecordBatchFileWriter() : new RecordBatchStreamWriter();
   for (const batch of batches.length > 0 ? batches : table.batches) writer.write(batch);
   writer.finish();

@@ -22,7 +22,7 @@ interface Attributes {
 const wrapped = new WeakSet<tf.KernelFunc>();
 
 function batched({ inputs, attrs, backend }: Parameters<tf.KernelFunc>[0]): tf.TensorInfo {
-  const { x, indices } = inputs as unknown as { x: tf.Tensor; indices: tf.Tensor }
+  const { x, indices } = inputs as unknown as { x: tf.Tensor; indices: tf.Tensor };
   const { axis, batchDims } = attrs as unknown as Attributes;
   const engine = backend as tf.KernelBackend;
   const parsed = tf.util.parseAxisParam(axis, x.shape)[0] as number;

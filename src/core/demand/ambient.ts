@@ -2,7 +2,8 @@
 // synchronously down again. Around both we keep one ambient value in a slot of the realm; no AsyncLocalStorage, no
 // RxJS internals. The slot is shared by all copies of the package in a process, so that a second copy is noticed.
 import { MaskflowError } from '../errors.js';
-import type { Gate, Place } from './gate.js';
+import type { Gate } from './gate.js';
+import type { Place } from './place.js';
 import type { OrderRequest } from './order.js';
 
 export interface Ambient {

@@ -71,7 +71,11 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
         place.emit(subscriber, result);
       };
       /** Calls the worker; `settle` gets the result or the failure at once, or when it is there. */
-      const call = (work: () => B | typeof nothing | Promise<B | typeof nothing>, item: A | undefined, settle: (result: B | typeof nothing | Failure<A>) => void): void => {
+      const call = (
+        work: () => B | typeof nothing | Promise<B | typeof nothing>,
+        item: A | undefined,
+        settle: (result: B | typeof nothing | Failure<A>) => void,
+      ): void => {
         let result: B | typeof nothing | Promise<B | typeof nothing>;
         try {
           result = work();
@@ -152,7 +156,8 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
       const finish = (): void => {
         flushing = true;
         const complete = (): void => within(place.emitting, () => subscriber.complete());
-        if (worker?.flush === undefined) {
+        const last = worker;
+        if (last?.flush === undefined) {
           complete();
           return;
         }
@@ -168,7 +173,7 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
         };
         const flush = async (): Promise<B | typeof nothing> => {
           if (quiet) await place.quiet();
-          return (worker?.flush as () => B | typeof nothing | Promise<B | typeof nothing>)();
+          return last.flush?.() ?? nothing;
         };
         call(flush, undefined, end);
       };

@@ -1,7 +1,8 @@
 import { MaskflowError } from '../errors.js';
 import type { Key } from '../key.js';
 import type { Run } from '../run.js';
-import type { Gate, Place } from './gate.js';
+import type { Gate } from './gate.js';
+import type { Place } from './place.js';
 
 /** What a stage knows once it is subscribed. */
 export interface StageContext {

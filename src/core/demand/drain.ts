@@ -10,7 +10,11 @@ import { Gate, type GateOptions } from './gate.js';
  * @example
  * await drain(memory(rows).pipe(batch(1000), arrowFile('rows.arrow')));
  */
-export async function drain<T>(chain: Observable<T>, options: GateOptions & { readonly signal?: AbortSignal } = {}, next: (item: T) => void = () => {}): Promise<void> {
+export async function drain<T>(
+  chain: Observable<T>,
+  options: GateOptions & { readonly signal?: AbortSignal } = {},
+  next: (item: T) => void = () => {},
+): Promise<void> {
   const { signal, ...rest } = options;
   const gate = new Gate(rest);
   let stop = (): void => {};

@@ -1,5 +1,5 @@
 // A run that fills up: much has entered, nothing arrives. The pure judgement of where it sits and what probably holds it.
-import type { Place } from './gate.js';
+import type { Place } from './place.js';
 
 /** The text of the warning. `entered` samples came in since anything last arrived. */
 export function fillUpWarning(entered: number, places: readonly Pick<Place, 'name' | 'emitted' | 'received' | 'isSource' | 'next'>[]): string {

@@ -148,11 +148,15 @@ function indexed<F>(data: Indexed<F>, gate: Gate, number: number, order: OrderRe
     }
     return { done: false, value: { fields, origin: made } };
   };
+  const skip = (made: Origin): ReturnType<Pull<F>['next']> => {
+    bad.push(made);
+    return next();
+  };
   const next = (): { done: boolean; value: Sample<F> } | Promise<{ done: boolean; value: Sample<F> }> => {
     while (position < total) {
       const made = origin();
       const fields = data.at(made.id);
-      if (fields instanceof Promise) return fields.then((value) => (value === undefined ? (bad.push(made), next()) : serve(made, value)));
+      if (fields instanceof Promise) return fields.then((value) => (value === undefined ? skip(made) : serve(made, value)));
       if (fields !== undefined) return serve(made, fields);
       bad.push(made);
     }

@@ -4,7 +4,8 @@ import { MaskflowError, inStage } from '../errors.js';
 import type { Recipe } from '../recipe.js';
 import { type Ambient, ambient, within } from './ambient.js';
 import { type StageContext, whereabouts } from './context.js';
-import { Gate, type Unit } from './gate.js';
+import { Gate } from './gate.js';
+import type { Unit } from './place.js';
 
 export interface StageOptions {
   /** The stage's name in its chain: key of its draws and state, and what errors call it. Default: the recipe's. */

@@ -25,5 +25,7 @@ export function mapBounded<A, B>(work: (item: A) => Promise<B> | B, options: Map
   checkOptions('mapBounded', options, ['concurrency', 'per', 'quiet', 'name']);
   const { concurrency = 1, per = 'batch', quiet = false, name = 'mapBounded' } = options;
   checkInteger('mapBounded', 'concurrency', concurrency);
-  return bounded<A, B>(recipe('maskflow/operators', 'mapBounded', { concurrency, per, quiet, work: String(work) }), { name, per, concurrency, quiet }, () => ({ work }));
+  return bounded<A, B>(recipe('maskflow/operators', 'mapBounded', { concurrency, per, quiet, work: String(work) }), { name, per, concurrency, quiet }, () => ({
+    work,
+  }));
 }

@@ -40,7 +40,8 @@ export function zipBounded<const T extends readonly Observable<unknown>[]>(
       if (ended.some((done, i) => done && queues[i]?.length === 0)) subscriber.complete();
     };
     // All inputs share one gate, also where nobody below has opened one.
-    const enter = (i: number) => enterStage(recipe('maskflow/operators', 'zipBounded', { limit, input: i }), { name: `${name}.${i}`, per: 'sample' }, { unit: 'sample', limit });
+    const enter = (i: number) =>
+      enterStage(recipe('maskflow/operators', 'zipBounded', { limit, input: i }), { name: `${name}.${i}`, per: 'sample' }, { unit: 'sample', limit });
     const entered = within(ambient() ?? { gate: new Gate() }, () => inputs.map((_, i) => enter(i)));
     places.push(...entered.map(({ context }) => context.place));
     const subscriptions = inputs.map((input, i) => {

@@ -22,6 +22,7 @@ export class BadSamples {
   report(id: number, problem: MaskflowError): void {
     const { onBadSample, maxBad, onSkip } = this.#options;
     if (onBadSample === 'throw') throw problem;
+    const named = new MaskflowError({ stage: 'arrow', ...problem.problem });
     if (this.#rows.has(id)) return;
     this.#rows.add(id);
     if (this.#rows.size > maxBad) {
@@ -33,14 +34,14 @@ export class BadSamples {
         hint: 'Look at the data set; if so many bad samples are right, raise maxBad.',
       });
     }
-    if (onSkip !== undefined) onSkip(problem, this.#rows.size);
-    else if (this.#rows.size === 1) process.emitWarning(`skipped: ${problem.message}`, { type: 'MaskflowWarning', code: 'BAD_SAMPLE' });
+    if (onSkip !== undefined) onSkip(named, this.#rows.size);
+    else if (this.#rows.size === 1) process.emitWarning(`a sample is left out. ${named.message}`, { type: 'MaskflowWarning', code: 'BAD_SAMPLE' });
   }
 
   /** At the end of a subscription: says how many there were. */
   end(): void {
     const count = this.#rows.size;
     if (count > 1 && this.#options.onSkip === undefined)
-      process.emitWarning(`${count} samples could not be used and were skipped`, { type: 'MaskflowWarning', code: 'BAD_SAMPLES' });
+      process.emitWarning(`arrow: ${count} samples in all could not be used and were left out`, { type: 'MaskflowWarning', code: 'BAD_SAMPLES' });
   }
 }

@@ -6,6 +6,7 @@ import { MessageHeader, Message, type Schema, compressionRegistry } from 'apache
 import { Footer } from 'apache-arrow/ipc/metadata/file';
 import { MaskflowError } from '../../core/errors.js';
 import { nodesOf } from './columns.js';
+import { verifyFooter, verifyMessage } from './verify.js';
 
 /** Reads `length` bytes at `position`, fewer only at the end of the file. */
 export type ReadAt = (position: number, length: number) => Promise<Uint8Array>;
@@ -51,6 +52,13 @@ export function damaged(what: string, cause?: unknown): MaskflowError {
     ...(cause === undefined ? {} : { cause }),
     hint: 'Copy or write the file again; if it was downloaded, compare its checksum.',
   });
+}
+
+/** The same error with the place where it happened, if it has none yet. */
+export function located(error: unknown, where: string): MaskflowError {
+  const problem =
+    error instanceof MaskflowError ? error.problem : { rule: error instanceof Error ? error.message.replace(/\.$/u, '') : String(error), cause: error };
+  return new MaskflowError({ where, ...problem });
 }
 
 function compressed(type?: number): MaskflowError {
@@ -115,6 +123,7 @@ export interface Header {
 /** Reads and checks the metadata of one message. `schema`: that of the stream, once it is known. */
 export function headerOf(metadata: Uint8Array, what: string, schema: Schema | undefined, pipedFile = false): Header {
   try {
+    verifyMessage(metadata);
     const message = Message.decode(metadata);
     const { bodyLength } = message;
     if (!Number.isSafeInteger(bodyLength) || bodyLength < 0) throw new Error(`a body of ${bodyLength} bytes`);
@@ -148,7 +157,8 @@ export function headerOf(metadata: Uint8Array, what: string, schema: Schema | un
         node += nodesOf(field.type);
       }
     }
-    if (nodes.some((node) => node.length < 0 || node.nullCount < 0 || node.nullCount > node.length)) throw new Error('impossible counts of rows or nulls');
+    if (nodes.some((node) => node.length < 0 || node.length > 0x7fffffff || node.nullCount < 0 || node.nullCount > node.length))
+      throw new Error('impossible counts of rows or nulls');
     return { kind: isBatch ? 'batch' : 'dictionary', bodyLength, rows: length };
   } catch (error) {
     throw error instanceof MaskflowError ? error : damaged(what, error);
@@ -177,6 +187,7 @@ export async function scan(read: ReadAt, size: number): Promise<Contents> {
     end = size - 10 - length;
     const bytes = await read(end, length);
     try {
+      verifyFooter(bytes);
       const footer = Footer.decode(bytes);
       schema = footer.schema;
       expected = footer.numRecordBatches;

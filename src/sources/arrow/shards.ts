@@ -1,13 +1,14 @@
 // Files with random access: a table of contents for each, a few open handles, and decoded record batches in a cache of
 // limited size, so that files larger than memory are read block by block.
-import { type FileHandle, open } from 'node:fs/promises';
-import type { Field } from 'apache-arrow';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import type { Field, RecordBatch } from 'apache-arrow';
 import type { Indexed } from '../../core/demand/index.js';
-import { MaskflowError, inStage } from '../../core/errors.js';
+import { MaskflowError } from '../../core/errors.js';
 import type { BadSamples } from './badSamples.js';
 import { Decoder } from './decoder.js';
 import { type Fields, checkSameSchema, chosen, rowsOf, signature } from './rows.js';
-import { type BatchBlock, type Contents, type ReadAt, scan } from './scan.js';
+import { fingerprint } from './fingerprint.js';
+import { type BatchBlock, type Contents, type ReadAt, located, scan } from './scan.js';
 
 const openAtMost = 64;
 /** One read call takes at most 2^31 − 1 bytes. */
@@ -71,7 +72,7 @@ class Shard {
     this.#decoder = new Decoder(contents.schemaBytes);
   }
 
-  async decode<F>(read: ReadAt, index: number, first: number, nullable: ReadonlySet<string>): Promise<Fields<F>> {
+  async decode(read: ReadAt, index: number): Promise<RecordBatch> {
     const block = this.contents.batches[index] as BatchBlock;
     if (this.#given > block.dictionaries) {
       this.#decoder.reset();
@@ -82,7 +83,7 @@ class Shard {
     this.#given = 0;
     const recordBatch = this.#decoder.decode(messages, `record batch ${index}`);
     this.#given = block.dictionaries;
-    return rowsOf<F>(recordBatch, this.fields, nullable, first);
+    return recordBatch;
   }
 }
 
@@ -117,12 +118,22 @@ export async function openShards<F>(files: readonly string[], options: ShardOpti
     async (position, length) =>
       readExactly(await handles.get(file), position, length);
   const parts: Part[] = [];
+  const sized: { read: ReadAt; size: number }[] = [];
+  let print: string;
   let length = 0;
   let first: { file: string; schema: Map<string, string> } | undefined;
   try {
     for (const file of files) {
       try {
-        const contents = await scan(reading(file), (await (await handles.get(file)).stat()).size);
+        const found = await stat(file);
+        if (!found.isFile()) {
+          throw new MaskflowError({
+            rule: 'is a pipe or device, which can only be read alone, not as one of several files',
+            hint: 'Write it to a file first, and name that.',
+          });
+        }
+        const contents = await scan(reading(file), found.size);
+        sized.push({ read: reading(file), size: found.size });
         const fields = chosen(contents.schema, columns);
         first ??= { file, schema: signature(fields) };
         checkSameSchema(first, fields);
@@ -134,16 +145,16 @@ export async function openShards<F>(files: readonly string[], options: ShardOpti
           length += rows;
         });
       } catch (error) {
-        throw inStage('arrow', error, file);
+        throw located(error, file);
       }
     }
     if (length === 0)
       throw new MaskflowError({
-        stage: 'arrow',
         rule: 'the data set has no rows',
         where: files.join(', '),
         hint: 'Check the path and how the files were written.',
       });
+    print = await fingerprint(sized);
   } catch (error) {
     await handles.close();
     throw error;
@@ -165,12 +176,13 @@ export async function openShards<F>(files: readonly string[], options: ShardOpti
     current = -1;
     fields = undefined;
     try {
-      const loaded = await part.shard.decode<F>(reading(part.shard.file), part.index, part.inFile, nullable);
+      const recordBatch = await part.shard.decode(reading(part.shard.file), part.index);
+      const loaded = rowsOf<F>(recordBatch, part.shard.fields, nullable, part.inFile);
       cache.set(number, loaded);
       held += part.bytes;
       return loaded;
     } catch (error) {
-      throw inStage('arrow', error, `${part.shard.file}, record batch ${part.index}`);
+      throw located(error, `${part.shard.file}, record batch ${part.index}`);
     }
   };
   const row = (id: number, number: number, from: Fields<F>): F | undefined => {
@@ -179,12 +191,13 @@ export async function openShards<F>(files: readonly string[], options: ShardOpti
       return from(id - part.from);
     } catch (error) {
       const problem = error instanceof MaskflowError ? error.problem : { rule: (error as Error).message, cause: error };
-      bad.report(id, new MaskflowError({ ...problem, stage: 'arrow', where: `${part.shard.file}${'where' in problem ? `, ${problem.where}` : ''}` }));
+      bad.report(id, new MaskflowError({ ...problem, where: `${part.shard.file}${'where' in problem ? `, ${problem.where}` : ''}` }));
       return undefined;
     }
   };
   return {
     length,
+    fingerprint: print,
     at(id) {
       const number = partOf(starts, id);
       if (number === current) return row(id, number, fields as Fields<F>);
@@ -205,4 +218,19 @@ export async function openShards<F>(files: readonly string[], options: ShardOpti
       await handles.close();
     },
   };
+}
+
+/** The record batches of one regular file in the order stored, one in memory at a time. */
+export async function* fileBatches(file: string): AsyncGenerator<RecordBatch, void> {
+  const handle = await open(file, 'r');
+  try {
+    const read: ReadAt = (position, length) => readExactly(handle, position, length);
+    const contents = await scan(read, (await handle.stat()).size);
+    const shard = new Shard(file, contents, []);
+    for (let index = 0; index < contents.batches.length; index++) yield await shard.decode(read, index);
+  } catch (error) {
+    throw located(error, file);
+  } finally {
+    await handle.close();
+  }
 }

@@ -2,9 +2,9 @@
 // record batch ahead.
 import type { Readable } from 'node:stream';
 import type { RecordBatch } from 'apache-arrow';
-import { MaskflowError, inStage } from '../../core/errors.js';
+import { MaskflowError } from '../../core/errors.js';
 import { Decoder } from './decoder.js';
-import { damaged, headerOf, notArrow, prefixOf } from './scan.js';
+import { damaged, headerOf, located, notArrow, prefixOf } from './scan.js';
 
 /** Exact numbers of bytes from a stream of chunks of any size. */
 class Bytes {
@@ -49,7 +49,7 @@ export async function* recordBatches(stream: Readable, name: string): AsyncGener
   try {
     yield* messages(bytes);
   } catch (error) {
-    throw inStage('arrow', error, name);
+    throw located(error, name);
   } finally {
     await bytes.return();
     stream.destroy();

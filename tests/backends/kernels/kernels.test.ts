@@ -8,7 +8,16 @@ import { registerIdentity } from '../../../src/backends/kernels/identity.js';
 import { registerUnsortedSegmentSum, unsortedSegmentSum } from '../../../src/backends/kernels/unsortedSegmentSum.js';
 import { normals, rootKey } from '../../../src/core/key.js';
 
-const random = (shape: number[], seed = 0): tf.Tensor => tf.tensor(Float32Array.from(normals(rootKey(seed), shape.reduce((a, b) => a * b, 1))), shape);
+const random = (shape: number[], seed = 0): tf.Tensor =>
+  tf.tensor(
+    Float32Array.from(
+      normals(
+        rootKey(seed),
+        shape.reduce((a, b) => a * b, 1),
+      ),
+    ),
+    shape,
+  );
 
 /** The same computation on both backends; values must agree, and nothing may stay alive. */
 async function onBoth(compute: () => tf.Tensor): Promise<void> {
@@ -36,7 +45,9 @@ describe('unsortedSegmentSum', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -2, max: 7 }), { maxLength: 20 }), fc.nat(5), fc.integer({ min: 1, max: 4 }), (ids, segments, width) => {
         const x = Float32Array.from({ length: ids.length * width }, (_, i) => ((i * 7919) % 31) / 4);
-        const wanted = Array.from({ length: segments * width }, (_, i) => ids.reduce((sum, id, row) => sum + (id === Math.floor(i / width) ? (x[row * width + (i % width)] as number) : 0), 0));
+        const wanted = Array.from({ length: segments * width }, (_, i) =>
+          ids.reduce((sum, id, row) => sum + (id === Math.floor(i / width) ? (x[row * width + (i % width)] as number) : 0), 0),
+        );
         expect([...unsortedSegmentSum(x, ids, segments, width)]).toEqual(wanted);
       }),
       { numRuns: 200, seed: 1 },
@@ -47,14 +58,23 @@ describe('unsortedSegmentSum', () => {
     expect(unsortedSegmentSum(Int32Array.of(1, 2, 3), [0, 0, 1], 2, 1)).toEqual(Int32Array.of(3, 3));
     for (const name of ['cpu', 'wasm']) {
       await tf.setBackend(name);
-      expect(() => tf.tidy(() => tf.unsortedSegmentSum(tf.ones([3, 2]), tf.tensor1d([0, 1], 'int32'), 2))).toThrow(/segment ids must have shape \[3\], one a row of x; got \[2\]/);
+      expect(() => tf.tidy(() => tf.unsortedSegmentSum(tf.ones([3, 2]), tf.tensor1d([0, 1], 'int32'), 2))).toThrow(
+        /segment ids must have shape \[3\], one a row of x; got \[2\]/,
+      );
     }
   });
 
   it('serves gathers of any shape alike on both backends', async () => {
-    for (const [rows, width, picks] of [[6, 5, 11], [1, 1, 3], [40, 16, 7]] as const) {
+    for (const [rows, width, picks] of [
+      [6, 5, 11],
+      [1, 1, 3],
+      [40, 16, 7],
+    ] as const) {
       await onBoth(() => {
-        const index = tf.tensor1d(Array.from({ length: picks }, (_, i) => (i * 5) % rows), 'int32');
+        const index = tf.tensor1d(
+          Array.from({ length: picks }, (_, i) => (i * 5) % rows),
+          'int32',
+        );
         return tf.grad((x) => tf.gather(x, index).square().sum())(random([rows, width]));
       });
     }
@@ -66,7 +86,10 @@ describe('batchMatMul', () => {
     const sides = fc.integer({ min: 1, max: 19 });
     await fc.assert(
       fc.asyncProperty(sides, sides, sides, fc.boolean(), fc.boolean(), fc.constantFrom([], [1], [3]), async (m, k, n, ta, tb, batch) => {
-        const [a, b] = [[...batch, ...(ta ? [k, m] : [m, k])], [...batch, ...(tb ? [n, k] : [k, n])]];
+        const [a, b] = [
+          [...batch, ...(ta ? [k, m] : [m, k])],
+          [...batch, ...(tb ? [n, k] : [k, n])],
+        ];
         await onBoth(() => tf.matMul(random(a), random(b, 1), ta, tb));
         await onBoth(() => tf.grad((x) => tf.matMul(x, random(b, 1), ta, tb).square().sum())(random(a)));
       }),

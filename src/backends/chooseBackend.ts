@@ -59,12 +59,26 @@ export async function chooseBackend(
 function entryOf(name: string, option: string, table: readonly BackendEntry[]): BackendEntry {
   const entry = table.find((candidate) => candidate.name === name);
   if (entry !== undefined) return entry;
-  const near = nearest(name, table.map((candidate) => candidate.name));
-  throw new MaskflowError({ stage: 'backend', option, rule: 'there is no such backend', value: name, hint: near ? `Did you mean ${near}?` : `Known: ${table.map((candidate) => candidate.name).join(', ')}.` });
+  const near = nearest(
+    name,
+    table.map((candidate) => candidate.name),
+  );
+  throw new MaskflowError({
+    stage: 'backend',
+    option,
+    rule: 'there is no such backend',
+    value: name,
+    hint: near ? `Did you mean ${near}?` : `Known: ${table.map((candidate) => candidate.name).join(', ')}.`,
+  });
 }
 
 /** One backend loaded and proven, or the reason why not. */
-async function started(entry: BackendEntry, allowSoftware: boolean, table: readonly BackendEntry[], passedOver: ReadonlyMap<BackendName, string>): Promise<ChosenBackend> {
+async function started(
+  entry: BackendEntry,
+  allowSoftware: boolean,
+  table: readonly BackendEntry[],
+  passedOver: ReadonlyMap<BackendName, string>,
+): Promise<ChosenBackend> {
   const { name, gpu, load } = entry;
   if (load === undefined) {
     const carried = table.filter((candidate) => candidate.load !== undefined).map((candidate) => candidate.name);
@@ -89,7 +103,12 @@ async function started(entry: BackendEntry, allowSoftware: boolean, table: reado
   try {
     await verifyExecutor(trial);
   } catch (error) {
-    throw new MaskflowError({ stage: 'backend', option: name, rule: `the backend was loaded and does not work: ${error instanceof Error ? error.message : String(error)}`, cause: error });
+    throw new MaskflowError({
+      stage: 'backend',
+      option: name,
+      rule: `the backend was loaded and does not work: ${error instanceof Error ? error.message : String(error)}`,
+      cause: error,
+    });
   } finally {
     trial.dispose();
   }

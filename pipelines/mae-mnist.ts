@@ -1,0 +1,55 @@
+// A small masked autoencoder on real handwritten digits, with MAE's uniform random masks.
+import {
+  adamw,
+  arrow,
+  batch,
+  checkpoint,
+  cosine,
+  epochs,
+  image,
+  knn,
+  linearProbe,
+  loss,
+  mask,
+  metrics,
+  model,
+  patchReconstruction,
+  patchify,
+  pictures,
+  pipeline,
+  progress,
+  random,
+  shuffle,
+  tensorboard,
+  train,
+  vitMae,
+} from 'maskflow';
+import { type Digit, mnistDigits } from './data/mnistDigits.js';
+
+export default pipeline(
+  { epochs: 8, steps: Number.POSITIVE_INFINITY, batchSize: 128, ratio: 0.75, patch: 7 },
+  ({ epochs: n, steps, batchSize, ratio, patch, prepared, out }) => {
+    const view = image({ size: 28, channels: 1 });
+    const digits = arrow<Digit>(prepared('mnist-train', mnistDigits('train'))).pipe(epochs(n), shuffle(), view, batch(batchSize), patchify(patch));
+
+    const encoder = vitMae({ width: 48, depth: 2, heads: 4, decoder: { width: 32, depth: 1, heads: 4 } });
+    const trained = digits.pipe(
+      mask(random({ ratio })),
+      model(encoder),
+      loss(patchReconstruction({ normalize: false })),
+      train(adamw({ learningRate: cosine({ peak: 2e-3, warmup: 50 }) }), { clip: 1, steps }),
+    );
+
+    const labelled = (split: 'train' | 'test') => arrow<Digit>(prepared(`mnist-${split}`, mnistDigits(split))).pipe(view, batch(250), patchify(patch));
+    const data = { train: labelled('train'), test: labelled('test') };
+    return trained.pipe(
+      checkpoint(out('checkpoints'), { every: 100 }),
+      metrics(out('metrics.jsonl')),
+      tensorboard(out('.')),
+      pictures(out('pictures'), { every: 200 }),
+      progress(),
+      knn({ model: encoder, ...data }),
+      linearProbe({ model: encoder, ...data }),
+    );
+  },
+);

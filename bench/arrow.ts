@@ -1,6 +1,6 @@
 // Reading and writing Arrow: rows a second of a binary column of a million rows, by the column reader alone, through the
 // whole source (gate, origins, one object a sample) in stored and shuffled order, and of tensors through the sink.
-// One JSON object a line: `npx jiti bench/arrow.ts [rows]`.
+// Run: npm run bench -- arrow; BENCH_ROWS=100000 takes fewer rows.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,23 +13,14 @@ import { shuffle } from '../src/operators/shuffle.js';
 import { arrowFile } from '../src/sinks/arrowFile.js';
 import { reader } from '../src/sources/arrow/columns.js';
 import { arrow, memory } from '../src/sources/index.js';
+import { line } from './support/line.js';
 
-const rows = Number(process.argv[2] ?? 1_000_000);
+const rows = Number(process.env.BENCH_ROWS ?? 1_000_000);
 const width = 32;
 const folder = mkdtempSync(join(tmpdir(), 'maskflow-bench-'));
 const print = (name: string, count: number, start: number, more: object = {}): void => {
   const seconds = (performance.now() - start) / 1000;
-  console.log(
-    JSON.stringify({
-      bench: 'arrow',
-      name,
-      rows: count,
-      seconds,
-      rowsPerSecond: Math.round(count / seconds),
-      peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
-      ...more,
-    }),
-  );
+  line('arrow', { name, rows: count, seconds, rowsPerSecond: Math.round(count / seconds), peakRss: process.resourceUsage().maxRSS * 1024, ...more });
 };
 const drain = <F>(source: Observable<Sample<F>>, size: (fields: F) => number): Promise<number> =>
   lastValueFrom(source.pipe(reduce((sum, { fields }) => sum + size(fields), 0)));

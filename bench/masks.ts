@@ -1,17 +1,13 @@
 // Masks a second, by kind, on one thread: the pure function alone, and through the `mask` stage in batches of 256.
-// One JSON line a figure; the median of seven repeats of at least 0.1 s. Run: npx jiti bench/masks.ts
-import { cpus } from 'node:os';
+// One JSON line a figure; the median of seven repeats of at least 0.1 s. Run: npm run bench -- masks
+import { type Batch, type Mask, block, colorNoise, fold, mask, random, rootKey, sampleKey } from 'maskflow';
 import { from } from 'rxjs';
-import { block, colorNoise, random, type Mask } from '../src/operators/masks/index.js';
-import { mask } from '../src/operators/mask.js';
-import { fold, rootKey, sampleKey } from '../src/core/key.js';
-import type { Batch } from '../src/core/batch.js';
+import { line } from './support/line.js';
+import { median } from './support/quantile.js';
 
 const rows = 256;
 const repeats = 7;
 const seconds = 0.1;
-const date = new Date().toISOString();
-const cpu = cpus()[0]?.model ?? 'unknown';
 
 const rules: readonly (readonly [kind: string, rule: Mask])[] = [
   ['random', random({ ratio: 0.75 })],
@@ -32,7 +28,7 @@ function measure(once: () => number): number {
     }
     if (repeat > 0) rates.push(made / elapsed);
   }
-  return rates.sort((a, b) => a - b)[repeats >> 1] as number;
+  return median(rates);
 }
 
 /** All kinds on the first, the three rules on the others. */
@@ -65,8 +61,7 @@ for (const grid of grids) {
       ['function', pure],
       ['stage', chain],
     ] as const) {
-      const masksPerSecond = Math.round(measure(once));
-      console.log(JSON.stringify({ bench: 'masks', kind, through, grid, masksPerSecond, repeats, node: process.version, cpu, date }));
+      line('masks', { kind, through, grid, masksPerSecond: Math.round(measure(once)), repeats });
     }
   }
 }

@@ -65,7 +65,7 @@ function generated<A extends Float32Array | Uint8Array>(samples: number, type: n
 /** Waits `pause` for every batch and lets nothing through; counts what came, and the most batches that were in flight. */
 function slowSink(seen: { samples: number; mostBatches: number }) {
   return bounded<AnyBatch, never>(recipe('bench', 'slowSink', { pause }), { per: 'batch' }, ({ gate }) => ({
-    async work({ rows }) {
+    async work({ rows }): Promise<typeof nothing> {
       await new Promise((resolve) => setTimeout(resolve, pause));
       seen.samples += rows;
       seen.mostBatches = gate.mostBatches;

@@ -64,11 +64,22 @@ async function inspectCommand(source: string, flags: InspectFlags, { stdin, stdo
     throw new MaskflowError({ stage: 'maskflow', option: 'out', rule: 'must end in .png', value: out });
   }
   if (source === '-' && stdin.isTTY) {
-    throw new MaskflowError({ stage: 'maskflow', option: 'SOURCE', rule: 'standard input is a terminal, and Arrow is not typed', hint: 'Name a file, or pipe a stream.' });
+    throw new MaskflowError({
+      stage: 'maskflow',
+      option: 'SOURCE',
+      rule: 'standard input is a terminal, and Arrow is not typed',
+      hint: 'Name a file, or pipe a stream.',
+    });
   }
   const rule = await maskOf(flags.mask, values(flags.set ?? {}));
   const input = await openArrow(source, stdin);
-  const drawn = await inspectSource(input, rule, { rows, seed, ...layoutFlags(flags), ...(column === undefined ? {} : { column }), ...(size === undefined ? {} : { patch: size }) });
+  const drawn = await inspectSource(input, rule, {
+    rows,
+    seed,
+    ...layoutFlags(flags),
+    ...(column === undefined ? {} : { column }),
+    ...(size === undefined ? {} : { patch: size }),
+  });
   // The picture bears its name only when it is complete.
   await nodeFiles.makeFolder(dirname(resolve(out)));
   await nodeFiles.write(`${out}.partial`, await encodePng(drawn.picture));
@@ -76,6 +87,8 @@ async function inspectCommand(source: string, flags: InspectFlags, { stdin, stdo
   const layout = drawn.grid === undefined ? 'rows of their own lengths' : `grid ${drawn.grid.join(' × ')}`;
   const { picture: _, ...figures } = drawn;
   stdout.write(
-    flags.json ? `${JSON.stringify({ ...figures, mask: rule.recipe.name, seed, out })}\n` : `${drawn.rows} samples, ${layout}, ${(100 * drawn.ratio).toFixed(1)} % hidden by ${rule.recipe.name} → ${out}\n`,
+    flags.json
+      ? `${JSON.stringify({ ...figures, mask: rule.recipe.name, seed, out })}\n`
+      : `${drawn.rows} samples, ${layout}, ${(100 * drawn.ratio).toFixed(1)} % hidden by ${rule.recipe.name} → ${out}\n`,
   );
 }

@@ -1,5 +1,5 @@
 // Loads a user's TypeScript file without a build step. `maskflow` in it is this very copy: two copies would have two gates.
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
@@ -12,11 +12,12 @@ const own = (path: string): string => fileURLToPath(new URL(`../${path}`, import
 /** The module that a file exports. Errors in it keep their own line numbers. */
 export async function loadModule(file: string): Promise<Record<string, unknown>> {
   const path = resolve(file);
-  if (!existsSync(path)) {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isFile()) {
     throw new MaskflowError({
       stage: 'maskflow',
       option: 'FILE',
-      rule: 'there is no such file',
+      rule: found === undefined ? 'there is no such file' : 'this is no file',
       value: file,
       hint: 'Give the path of a pipeline: maskflow run pipelines/mae-mnist.ts.',
     });

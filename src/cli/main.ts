@@ -25,6 +25,7 @@ export function makeProgram(): Command {
 
 /** Runs the command line; resolves to the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  process.exitCode = undefined;
   try {
     await makeProgram().parseAsync([...argv], { from: 'user' });
     return Number(process.exitCode ?? 0);
@@ -44,5 +45,7 @@ export function told(error: unknown): string {
 
 /** Wrong options on the command line are usage, everything that happens in a run is failure. */
 function isUsage({ problem }: MaskflowError): boolean {
-  return problem.option !== undefined && ['pipeline', 'maskflow', 'run'].includes(problem.stage ?? '') && problem.option !== 'resume';
+  const { stage, option } = problem;
+  if (stage === 'backend') return option === 'backend';
+  return option !== undefined && ['pipeline', 'maskflow', 'run'].includes(stage ?? '') && option !== 'resume';
 }

@@ -107,13 +107,29 @@ function formatOf(out: string): 'file' | 'stream' {
 
 function checkPlaces(from: string, to: string, typed: boolean, shown: boolean): void {
   if (from === '-' && typed) {
-    throw new MaskflowError({ stage: 'maskflow', option: 'in', rule: 'standard input is a terminal, and Arrow is not typed', hint: 'Name a file (--in data.arrow) or pipe a stream (< data.arrows).' });
+    throw new MaskflowError({
+      stage: 'maskflow',
+      option: 'in',
+      rule: 'standard input is a terminal, and Arrow is not typed',
+      hint: 'Name a file (--in data.arrow) or pipe a stream (< data.arrows).',
+    });
   }
   if (to === '-' && shown) {
-    throw new MaskflowError({ stage: 'maskflow', option: 'out', rule: 'standard output is a terminal, and Arrow is not readable', hint: 'Name a file (--out masked.arrow) or write to a pipe (> masked.arrows).' });
+    throw new MaskflowError({
+      stage: 'maskflow',
+      option: 'out',
+      rule: 'standard output is a terminal, and Arrow is not readable',
+      hint: 'Name a file (--out masked.arrow) or write to a pipe (> masked.arrows).',
+    });
   }
   if (from !== '-' && to !== '-' && identity(from) !== undefined && identity(from) === identity(to)) {
-    throw new MaskflowError({ stage: 'maskflow', option: 'out', rule: 'this is the file that is read, and what came in is never replaced', value: to, hint: 'Give the result a name of its own.' });
+    throw new MaskflowError({
+      stage: 'maskflow',
+      option: 'out',
+      rule: 'this is the file that is read, and what came in is never replaced',
+      value: to,
+      hint: 'Give the result a name of its own.',
+    });
   }
 }
 

@@ -40,7 +40,14 @@ function made(make: Factory, kind: string, options: Readonly<Record<string, unkn
 async function exported(file: string, options: Readonly<Record<string, unknown>>): Promise<Mask> {
   const hint = 'Write export default select(score, { ratio }), or a function of options that returns it.';
   const refuse = (rule: string, value: unknown): MaskflowError => new MaskflowError({ stage: 'maskflow', option: 'KIND', rule, value, where: file, hint });
-  if (!existsSync(file)) throw new MaskflowError({ stage: 'maskflow', option: 'KIND', rule: 'there is no such file', value: file, hint: `Masks of ours: ${Object.keys(named).join(', ')}.` });
+  if (!existsSync(file))
+    throw new MaskflowError({
+      stage: 'maskflow',
+      option: 'KIND',
+      rule: 'there is no such file',
+      value: file,
+      hint: `Masks of ours: ${Object.keys(named).join(', ')}.`,
+    });
   const { default: given } = await loadModule(file);
   if (isMask(given)) {
     const [option] = Object.keys(options);
@@ -60,5 +67,10 @@ async function exported(file: string, options: Readonly<Record<string, unknown>>
 }
 
 function isMask(value: unknown): value is Mask {
-  return typeof value === 'object' && value !== null && typeof (value as Partial<Mask>).hide === 'function' && typeof (value as Partial<Mask>).recipe?.name === 'string';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<Mask>).hide === 'function' &&
+    typeof (value as Partial<Mask>).recipe?.name === 'string'
+  );
 }

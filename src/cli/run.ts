@@ -76,10 +76,12 @@ async function runCommand(file: string, flags: RunFlags): Promise<number> {
     if (flags.json) process.stdout.write(`${JSON.stringify({ status, step, folder, result, paths })}\n`);
     else if (status === 'done') process.stdout.write(`${summary(result, paths)}\n`);
     if (status === 'done') return 0;
-    const again = `maskflow run ${file} --out ${here(folder)} --resume`;
+    const again = `maskflow run ${quoted(file)} --out ${quoted(here(folder))} --resume`;
     process.stderr.write(
       paths.checkpoint === undefined
-        ? `Interrupted at step ${step}; the chain makes no checkpoints.\n`
+        ? step === 0
+          ? `Interrupted before the first step: there is nothing to save. Start with: ${again}\n`
+          : `Interrupted at step ${step}; the chain makes no checkpoints.\n`
         : `Interrupted at step ${step}, checkpoint saved. Go on with: ${again}\n`,
     );
     return 130;
@@ -88,6 +90,9 @@ async function runCommand(file: string, flags: RunFlags): Promise<number> {
     process.off('SIGTERM', interrupt);
   }
 }
+
+/** As a shell reads it back as one word. */
+const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 const here = (path: string): string => relative(process.cwd(), path) || '.';
 

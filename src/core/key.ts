@@ -27,9 +27,9 @@ export function rootKey(seed: number): Key {
 
 /** A new key for a named part of `key`: another stage, parameter or purpose. */
 export function fold(key: Key, name: string | number): Key {
-  const bytes = new TextEncoder().encode(typeof name === 'number' ? `#${name}` : name);
+  const bytes = new TextEncoder().encode(String(name));
   const words = new Uint32Array(4);
-  // Absorb the old counter, then the name in blocks of 16 bytes, then its length: each block's output keys the next.
+  // Absorb the old counter, then the name in blocks of 16 bytes, then its length and type: each block's output keys the next.
   philox(words, key.k0, key.k1, -1, key.c1, key.c2, key.c3);
   for (let at = 0; at < bytes.length; at += 16) {
     const block = new Uint8Array(16);
@@ -38,7 +38,7 @@ export function fold(key: Key, name: string | number): Key {
     const word = (i: number): number => view.getUint32(4 * i, true);
     philox(words, words[0] as number, words[1] as number, word(0), word(1), word(2), word(3));
   }
-  philox(words, words[0] as number, words[1] as number, bytes.length, 0, 0, 0x66_6f_6c_64);
+  philox(words, words[0] as number, words[1] as number, bytes.length, typeof name === 'number' ? 1 : 0, 0, 0x66_6f_6c_64);
   return { k0: (words[0] as number) | 0, k1: (words[1] as number) | 0, c1: 0, c2: 0, c3: 0 };
 }
 

@@ -44,7 +44,7 @@ export function pipeline<P extends Readonly<Record<string, OptionValue>>>(
 export function resolveOptions<P extends Readonly<Record<string, OptionValue>>>(defaults: P, given: Readonly<Record<string, unknown>>): P {
   const result: Record<string, OptionValue> = { ...defaults };
   for (const [name, value] of Object.entries(given)) {
-    const standard = defaults[name];
+    const standard = Object.hasOwn(defaults, name) ? defaults[name] : undefined;
     if (standard === undefined) {
       const near = nearest(name, Object.keys(defaults));
       throw new MaskflowError({
@@ -65,6 +65,7 @@ function read(name: string, value: unknown, standard: OptionValue): OptionValue 
   if (typeof value === typeof standard && !(typeof value === 'number' && Number.isNaN(value))) return value as OptionValue;
   if (typeof value === 'string') {
     const text = value.trim();
+    if (standard === Number.POSITIVE_INFINITY && text === 'none') return standard;
     if (typeof standard === 'number' && text !== '' && !Number.isNaN(Number(text))) return Number(text);
     if (typeof standard === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
   }

@@ -80,7 +80,7 @@ export function collate<F extends object>(samples: readonly Sample<F>[], rows = 
     const values = samples.map((sample) => {
       if (Object.keys(sample.fields).length === names.length && name in sample.fields) return (sample.fields as Record<string, unknown>)[name];
       throw new MaskflowError({
-        option: name,
+        option: names.find((other) => !(other in sample.fields)) ?? name,
         rule: `every sample must have the fields ${names.join(', ')}`,
         value: Object.keys(sample.fields),
         where: `sample ${sample.origin.id}`,
@@ -115,7 +115,8 @@ function column(name: string, values: readonly unknown[], samples: readonly Samp
       !isColumn(value) ||
       value.data.constructor !== first.data.constructor ||
       value.shape.length !== first.shape.length ||
-      value.shape.some((side, axis) => side !== first.shape[axis])
+      value.shape.some((side, axis) => side !== first.shape[axis]) ||
+      value.data.length !== length
     ) {
       throw new MaskflowError({
         option: name,
@@ -135,6 +136,13 @@ function paddedWeight(given: Column | Carried | undefined, filled: number, rows:
     const data = Float32Array.from(given.data);
     data.fill(0, (data.length / rows) * filled);
     return { data, shape: given.shape };
+  }
+  if (given !== undefined) {
+    throw new MaskflowError({
+      option: 'weight',
+      rule: 'must be a number or a float32 tensor where short batches are padded, because padded rows get weight 0',
+      value: 'data' in given ? `${given.data.constructor.name} [${given.shape.join(', ')}]` : 'a carried field',
+    });
   }
   return { data: Float32Array.from({ length: rows }, (_, row) => (row < filled ? 1 : 0)), shape: [rows] };
 }

@@ -54,7 +54,10 @@ export function withLoss<Needs extends string>(inner: Program<Needs>, term: Loss
         const added = term.build(outputs as Readonly<Record<Needs, Tensor>>, columns, signature);
         if (!('loss' in outputs)) return { sum: added.sum.mul(weight), count: added.count };
         const first = outputs.loss as Loss;
-        return { sum: first.sum.add(added.sum.mul(weight).mul(first.count.div(added.count.maximum(1)))), count: first.count };
+        // A term that counts nothing has no mean: the first one's count is then the other's, and the other adds nothing.
+        const count = first.count.add(first.count.equal(0).cast('float32').mul(added.count));
+        const some = added.count.add(added.count.equal(0).cast('float32'));
+        return { sum: first.sum.add(added.sum.mul(weight).mul(count.div(some))), count };
       };
       const names = Object.keys(outputs).filter((output) => output !== 'loss');
       return lazy<string, Tensor | Loss>({ ...Object.fromEntries(names.map((output) => [output, () => outputs[output] as Tensor | Loss])), loss: total });

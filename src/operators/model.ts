@@ -1,5 +1,6 @@
 import type { AnyBatch } from '../core/batch.js';
 import { stage } from '../core/demand/index.js';
+import { checkOptions } from '../core/options.js';
 import type { Program } from '../core/program.js';
 import { recipe } from '../core/recipe.js';
 import type { ModelStage } from './stages.js';
@@ -16,7 +17,9 @@ export interface ModelOptions {
  * @example
  * masked.pipe(model(vitMae({ width: 96 })), loss(patchReconstruction()), train(adamw()));
  */
-export function model<In, Out extends string>(program: Program<Out>, { name = 'model' }: ModelOptions = {}): ModelStage<In, Out> {
+export function model<In, Out extends string>(program: Program<Out>, options: ModelOptions = {}): ModelStage<In, Out> {
+  checkOptions('model', options, ['name']);
+  const { name = 'model' } = options;
   const operator = stage<AnyBatch, AnyBatch>(recipe('maskflow/operators', 'model', { model: program.recipe }), { name, per: 'batch' }, () => (batch) => {
     const prepared = program.prepare?.(batch);
     return { ...batch, ...(prepared === undefined ? {} : { columns: { ...batch.columns, ...prepared } }), program };

@@ -1,7 +1,7 @@
 // How `epochs` and `shuffle` reach the source: at subscription their wish travels upstream in the ambient value.
 import { type MonoTypeOperatorFunction, Observable } from 'rxjs';
 import type { Sample } from '../core/batch.js';
-import { type OrderRequest, type OrderScope, ambient, enterStage, within } from '../core/demand/index.js';
+import { type OrderRequest, type OrderScope, ambient, enterStage, subscribeAbove, within } from '../core/demand/index.js';
 import { MaskflowError, inStage } from '../core/errors.js';
 import { recipe } from '../core/recipe.js';
 
@@ -15,8 +15,11 @@ export function ordering<S extends Sample<unknown>>(name: string, options: objec
       const scope: OrderScope = { stage: name, sources: new Set() };
       const outer = above.order ?? { epochs: 1, scopes: [] };
       const order = { ...ask(outer), scopes: [...outer.scopes, scope] };
-      const upstream = within({ ...above, order }, () =>
-        source.subscribe({
+      const upstream = subscribeAbove(
+        source,
+        subscriber,
+        { ...above, order },
+        {
           next(sample) {
             try {
               place.arrive(ambient());
@@ -27,9 +30,8 @@ export function ordering<S extends Sample<unknown>>(name: string, options: objec
             }
             place.emit(subscriber, sample);
           },
-          error: (error) => subscriber.error(error),
           complete: () => within(place.emitting, () => subscriber.complete()),
-        }),
+        },
       );
       return () => {
         upstream.unsubscribe();

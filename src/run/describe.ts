@@ -44,9 +44,9 @@ export async function describePipeline<P extends Readonly<Record<string, OptionV
 ): Promise<PipelineDescription> {
   const { options = {}, seed = 0, preparedFolder = '.maskflow/prepared', say = () => {} } = settings;
   const resolved = resolveOptions(pipeline.defaults, options);
-  const folder = await mkdtemp(join(tmpdir(), 'maskflow-describe-'));
   const prepared = new Prepared(preparedFolder, say);
   const engine = await createExecutor({ seed });
+  const folder = await mkdtemp(join(tmpdir(), 'maskflow-describe-'));
   const leaveRun = enterRun();
   const seen = new Map<Place, unknown>();
   let parameters: Parameters = {};
@@ -54,12 +54,18 @@ export async function describePipeline<P extends Readonly<Record<string, OptionV
   try {
     const chain = pipeline.build({ ...resolved, prepared: (name, make) => prepared.path(name, make), out: (name) => join(folder, name) });
     await prepared.ready();
-    let places: Place[] = [];
+    let stages: StageDescription[] = [];
     let stop = (): void => {};
     await new Promise<void>((resolve, reject) => {
+      let standing: readonly Place[] = [];
+      // Stages are looked at while they stand: one that ends forgets whom it feeds.
+      const look = (): void => {
+        if (stages.length === 0) stages = inOrder(standing, [...(gate as Gate).places], seen).map((place) => described(place, seen.get(place)));
+        resolve();
+      };
       const executor = uptoTheFirstStep(engine, (program, batch) => {
         parameters = program.parameters(signatureOf(batch));
-        resolve();
+        look();
       });
       const run: Run = {
         seed,
@@ -76,15 +82,15 @@ export async function describePipeline<P extends Readonly<Record<string, OptionV
         say,
       };
       gate = new Gate({ seed, prefetch: 1, run, warn: say, observe: (place, item) => void (seen.has(place) || seen.set(place, item)) });
-      const subscription = within({ gate }, () => chain.subscribe({ next: () => resolve(), error: reject, complete: resolve }));
-      places = [...gate.places];
+      const subscription = within({ gate }, () => chain.subscribe({ next: look, error: reject, complete: look }));
+      standing = [...gate.places];
       stop = () => subscription.unsubscribe();
     }).finally(() => stop());
     const listed = Object.entries(parameters).map(([name, { shape, trainable = true }]) => ({ name, shape, trainable }));
     const size = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
     return {
       options: Object.fromEntries(Object.entries(resolved).map(([name, value]) => [name, plain(value)])),
-      stages: places.sort((a, b) => b.registration - a.registration).map((place) => described(place, seen.get(place))),
+      stages,
       parameters: listed,
       trainable: listed.reduce((sum, { shape, trainable }) => sum + (trainable ? size(shape) : 0), 0),
       total: listed.reduce((sum, { shape }) => sum + size(shape), 0),
@@ -92,10 +98,28 @@ export async function describePipeline<P extends Readonly<Record<string, OptionV
   } catch (error) {
     throw error instanceof MaskflowError ? error : inStage('describe', error);
   } finally {
+    // What is under way still uses the engine and may still write.
+    await gate?.closed();
     leaveRun();
     engine.dispose();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * From source to sink. A chain subscribes from its end up, so the later a stage registered, the further up it stands; stages
+ * of inner streams (behind `groupBy`) come into being later still, once a group, and stand in front of the stage they feed.
+ */
+function inOrder(standing: readonly Place[], now: readonly Place[], seen: ReadonlyMap<Place, unknown>): Place[] {
+  const ordered = [...standing].sort((a, b) => b.registration - a.registration);
+  // Of those of one operator the one that has emitted: it knows whom it feeds.
+  const later = now.filter((place) => !standing.includes(place)).sort((a, b) => Number(seen.has(b)) - Number(seen.has(a)) || a.registration - b.registration);
+  for (const place of later) {
+    if (later.slice(0, later.indexOf(place)).some((twin) => twin.name === place.name && JSON.stringify(twin.recipe) === JSON.stringify(place.recipe))) continue;
+    const below = ordered.findIndex((other) => place.next.has(other));
+    ordered.splice(below === -1 ? ordered.length : below, 0, place);
+  }
+  return ordered;
 }
 
 /** The engine, but for its first step: that is only looked at, and the stage that wants it waits until it is unsubscribed. */
@@ -122,7 +146,7 @@ function described(place: Place, item: unknown): StageDescription {
     name,
     function: recipe.name,
     options: JSON.parse(JSON.stringify(recipe.options, (_, value) => plain(value))) as Record<string, unknown>,
-    feeds: [...next].map((other) => other.name),
+    feeds: [...new Set([...next].map((other) => other.name))],
     ...(item === undefined ? {} : { emits: emitted(item) }),
   };
 }

@@ -1,7 +1,8 @@
 // The run folder: which one, what stands in it, and the rules of --out and --resume.
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MaskflowError } from '../core/errors.js';
+import { fileError } from '../sinks/nodeFiles.js';
 
 export type RunStatus = 'running' | 'done' | 'interrupted' | 'failed';
 
@@ -55,7 +56,7 @@ function isRecord(value: unknown): value is RunRecord {
 }
 
 /**
- * The folder of a new run, or of the one to go on with. Default runs/<name>, with -2, -3, … where that is taken; at a resume
+ * The folder of a new run (made here, where no --out names it), or of the one to go on with. Default runs/<name>, with -2, -3, … where that is taken; at a resume
  * the newest of these. An explicit folder that holds a run is refused unless it is resumed.
  */
 export function chooseFolder(name: string, { out, resume = false, root = 'runs' }: { out?: string | undefined; resume?: boolean; root?: string }): string {
@@ -75,13 +76,24 @@ export function chooseFolder(name: string, { out, resume = false, root = 'runs' 
   }
   const first = resolve(root, name);
   const taken = existsSync(dirname(first)) ? numbered(dirname(first), basename(first)) : [];
-  if (!resume) {
-    const next = taken.length === 0 ? 1 : (taken.at(-1) as number) + 1;
-    return next === 1 ? first : `${first}-${next}`;
-  }
+  if (!resume) return claim(first, (taken.at(-1) ?? 0) + 1);
   const newest = taken.filter((n) => holdsRun(n === 1 ? first : `${first}-${n}`)).at(-1);
   if (newest === undefined) throw nothingToResume(join(root, name));
   return newest === 1 ? first : `${first}-${newest}`;
+}
+
+/** Makes the folder of the first free number from `next`: of two runs that start together each gets its own. */
+function claim(first: string, next: number): string {
+  mkdirSync(dirname(first), { recursive: true });
+  for (let number = next; ; number++) {
+    const folder = number === 1 ? first : `${first}-${number}`;
+    try {
+      mkdirSync(folder);
+      return folder;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw fileError('make', folder, error);
+    }
+  }
 }
 
 function nothingToResume(folder: string): MaskflowError {

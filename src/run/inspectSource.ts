@@ -184,17 +184,17 @@ export function drawnSize(
   grid?: readonly number[],
 ): { height: number; width: number; grid: readonly [number, number] } {
   const shrink = raw ? 1 : Math.min(1, longest / Math.max(height, width));
-  const fit = (side: number, step: number): number => (raw ? side : Math.max(1, Math.round((side * shrink) / step)) * step);
+  const fitted = (side: number, step: number): number => (raw ? side : Math.max(1, Math.round((side * shrink) / step)) * step);
   if (grid !== undefined) {
     check(grid.length === 2, stage, 'grid', 'must have two sides over images: patches down and across', grid);
     check(patch === undefined, stage, 'patch', 'must be left out where a grid is given', patch);
     const [down, across] = grid as readonly [number, number];
-    const sides = { height: fit(height, down), width: fit(width, across) };
+    const sides = { height: fitted(height, down), width: fitted(width, across) };
     check(sides.height % down === 0 && sides.width % across === 0, stage, 'grid', `must divide images of ${height} × ${width} pixels`, grid);
     return { ...sides, grid: [down, across] };
   }
   const size = patchSides('patchify', patch ?? usualPatch(height * shrink, width * shrink, raw));
-  const sides = { height: fit(height, size[0]), width: fit(width, size[1]) };
+  const sides = { height: fitted(height, size[0]), width: fitted(width, size[1]) };
   return { ...sides, grid: patchGrid([sides.height, sides.width, 1], size) };
 }
 

@@ -115,6 +115,7 @@ function readerOf(recordBatch: RecordBatch, field: Field): (row: number) => unkn
   return reader(field, recordBatch.data.children[index] as (typeof recordBatch.data.children)[number]);
 }
 
+// What is wrong with a row is no wrong use of the command: these errors name another stage, and the exit code is 1.
 function lengthsOf(recordBatch: RecordBatch, field: Field, first: number, cells = 0x7fffffff): Int32Array {
   const read = readerOf(recordBatch, field);
   return Int32Array.from({ length: recordBatch.numRows }, (_, row) => {
@@ -122,7 +123,7 @@ function lengthsOf(recordBatch: RecordBatch, field: Field, first: number, cells 
     if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= cells) return value as number;
     const most = cells === 0x7fffffff ? '' : ` to ${cells}, the cells of the grid`;
     throw new MaskflowError({
-      stage,
+      stage: 'mask',
       option: 'length',
       rule: `the column ${field.name} must hold a whole number from 0${most}`,
       value,
@@ -141,7 +142,7 @@ function scoresOf(recordBatch: RecordBatch, field: Field, first: number): (row: 
     if (ArrayBuffer.isView(numbers) && !(numbers instanceof BigInt64Array || numbers instanceof BigUint64Array || numbers instanceof DataView))
       return numbers as Numbers;
     throw new MaskflowError({
-      stage,
+      stage: 'mask',
       option: 'score',
       rule: `the column ${field.name} must hold a list of numbers in every row, one a token and none of them null`,
       value,
@@ -155,7 +156,7 @@ function padded(lists: (row: number) => Numbers, field: Field, first: number): N
     const list = lists(row);
     if (list.length !== width && list.length !== length) {
       throw new MaskflowError({
-        stage,
+        stage: 'mask',
         option: 'score',
         rule: `the column ${field.name} must hold one number for each of the ${length} tokens${width === length ? '' : ` (or of the ${width} cells)`}`,
         value: list.length,

@@ -1,12 +1,12 @@
 // Arrow in, the same columns plus `mask` out: what `maskflow mask` does, for programs. One record batch is in memory at a
 // time and order is kept. The columns that came in leave as they came, over the same memory: their types, their metadata
 // and that of the schema (class names, index columns of others) with them.
-import { type Field, RecordBatch, RecordBatchStreamWriter, Schema, Struct, Table, makeData } from 'apache-arrow';
+import { type Field, RecordBatch, Schema, Struct, makeData } from 'apache-arrow';
 import { gridKey, toRecordBatch } from '../core/arrow/index.js';
 import { MaskflowError, inStage } from '../core/errors.js';
 import type { Mask } from '../operators/masks/index.js';
 import type { Target } from '../sinks/arrow/target.js';
-import { FileWriter } from '../sinks/arrow/writing.js';
+import { FileWriter, StreamWriter } from '../sinks/arrow/writers.js';
 import type { OpenArrow } from './openArrow.js';
 import { type MaskerOptions, type Masks, recordBatchMasker } from './recordBatchMasker.js';
 
@@ -94,19 +94,6 @@ export async function maskStream(input: OpenArrow, rule: Mask, output: MaskStrea
   }
 }
 
-/** Arrow's stream writer with its byte queue replaced by a list, as `FileWriter` has it. */
-class StreamWriter extends RecordBatchStreamWriter {
-  parts: Uint8Array[] = [];
-  protected override _write(chunk: ArrayBufferView | ArrayBufferLike): this {
-    const bytes = ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(chunk);
-    if (this._started && bytes.byteLength > 0) {
-      this.parts.push(bytes);
-      this._position += bytes.byteLength;
-    }
-    return this;
-  }
-}
-
 interface Encoder {
   begin(schema: Schema): Uint8Array[];
   add(recordBatch: RecordBatch): Uint8Array[];
@@ -123,7 +110,8 @@ function encoder(format: 'file' | 'stream'): Encoder {
   };
   return {
     begin(schema) {
-      writer.write(new Table(schema));
+      // The schema at once: whoever reads a pipe knows the columns before the first row, and without any.
+      writer.reset(undefined, schema);
       return taken();
     },
     add(recordBatch) {

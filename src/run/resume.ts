@@ -65,10 +65,10 @@ export function refuseChanges(before: RunRecord, now: { options: Readonly<Record
   if (before.backend !== now.backend) refuse('backend', before.backend, now.backend);
 }
 
-/** Refuses to go on with a chain whose stages changed; `epochs` and the bounds of steps may. */
+/** Refuses to go on with a chain whose stages changed; `epochs` may, and where the data lies (its fingerprint may not). */
 export function refuseOtherChain(before: readonly StageRecord[], now: readonly StageRecord[]): void {
   const comparable = (stages: readonly StageRecord[]): string[] =>
-    stages.map(({ name, function: made, options }) => JSON.stringify(made === 'epochs' ? { name } : { name, made, options }));
+    stages.map(({ name, function: made, options: { path: _, ...options } }) => JSON.stringify(made === 'epochs' ? { name } : { name, made, options }));
   const was = comparable(before);
   const is = comparable(now);
   const first = Array.from({ length: Math.max(was.length, is.length) }).findIndex((_, i) => was[i] !== is[i]);

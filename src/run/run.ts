@@ -1,8 +1,8 @@
 // run(): lends a pipeline an engine, a folder and a gate, subscribes to its chain, and sees it to its end.
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rmdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Observable } from 'rxjs';
 import { createExecutor } from '../backends/index.js';
 import { Cursor } from '../core/cursor.js';
@@ -83,8 +83,21 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
       hint: 'Wait for it or end it first.',
     });
   }
+  // A folder that was made for this run goes again where it comes to nothing, and runs/ with it if it is empty.
+  const giveBack = async (): Promise<void> => {
+    if (before !== undefined || options.out !== undefined) return;
+    await rmdir(folder)
+      .then(() => rmdir(dirname(folder)))
+      .catch(() => undefined);
+  };
   // 2. The engine, and what a checkpoint gives back.
-  const executor = await (options.executor ?? ((s) => createExecutor({ seed: s, ...(backend === undefined ? {} : { backend }), ...(options.allowSoftware ? { allowSoftware: true } : {}) })))(seed);
+  const make =
+    options.executor ??
+    ((s) => createExecutor({ seed: s, ...(backend === undefined ? {} : { backend }), ...(options.allowSoftware ? { allowSoftware: true } : {}) }));
+  const executor = await make(seed).catch(async (error: unknown) => {
+    await giveBack();
+    throw error;
+  });
   const leaveRun = enterRun();
   const record: Mutable<RunRecord> = {
     pipeline: name,
@@ -136,6 +149,8 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
       record.recipe = stages;
       ours = true;
       await save();
+      // The figures of a run that goes on are no longer its last.
+      if (before !== undefined) await files.remove(join(folder, 'result.json'));
     });
     // 4. What is left behind.
     await gate.closed();
@@ -149,6 +164,8 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
     if (ours) {
       finish(record, 'failed', told.message);
       await save().catch((problem: unknown) => say(`run.json could not be written: ${String(problem)}`));
+    } else {
+      await giveBack();
     }
     throw told;
   } finally {

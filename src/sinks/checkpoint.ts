@@ -82,7 +82,10 @@ const json = (value: unknown): string => `${JSON.stringify(value, null, 1)}\n`;
 /** Folder name of a step's checkpoint. */
 export const checkpointName = (step: number): string => `step-${String(step).padStart(8, '0')}`;
 
-/** Writes one checkpoint and prunes old ones; whatever operation it dies before or after, `last` names a complete one. */
+/**
+ * Writes one checkpoint and prunes old ones; whatever operation it dies before or after, `last` names a complete one. Not for
+ * the step that `last` names already.
+ */
 export async function writeCheckpoint(files: Files, folder: string, content: CheckpointContents, step: number, keep: number): Promise<void> {
   const name = checkpointName(step);
   const unfinished = `${folder}/.unfinished-${name}`;

@@ -20,18 +20,19 @@ export interface Evaluated {
  * early is not judged.
  */
 export function evaluation<T>(
+  made: string,
   name: string,
   settings: object,
   { model, train, test, label = 'label' }: Evaluated,
   judge: (run: Run, train: Features, test: Features) => Promise<number>,
 ): MonoTypeOperatorFunction<T> {
   check(model !== undefined && train !== undefined && test !== undefined, name, 'model, train, test', 'must all be given', { model, train, test });
-  return bounded<T, T>(recipe('maskflow/sinks', name, { ...settings, label, model: model.recipe }), { name, per: 'batch', quiet: true }, (context) => ({
+  return bounded<T, T>(recipe('maskflow/sinks', made, { ...settings, label, model: model.recipe }), { name, per: 'batch', quiet: true }, (context) => ({
     work: (item) => item,
     async flush(): Promise<T | typeof nothing> {
       const run = runOf(context);
       const scored = async (set: string): Promise<number> => {
-        const [from, to] = [await frozenFeatures(run, model, train, label, set), await frozenFeatures(run, model, test, label, set)];
+        const [from, to] = [await frozenFeatures(run, model, train, label, set, name), await frozenFeatures(run, model, test, label, set, name)];
         return judge(run, from, to);
       };
       const figure = await scored(model.weights);

@@ -21,8 +21,11 @@ export interface Features {
 
 const known = new WeakMap<Run, Map<string, { stream: Labelled; model: Program; features: Promise<Features> }[]>>();
 
-/** Features of every row of `stream` under the weights `set`; computed once a run, step and set, whoever asks. */
-export function frozenFeatures(run: Run, model: Program<'features'>, stream: Labelled, label: string, set: string): Promise<Features> {
+/**
+ * Features of every row of `stream` under the weights `set`; computed once a run, step and set, whoever asks. Rows of
+ * `weight` 0, with which `batch` pads, are no rows. `stage` is who asks, for errors.
+ */
+export function frozenFeatures(run: Run, model: Program<'features'>, stream: Labelled, label: string, set: string, stage: string): Promise<Features> {
   const cache = known.get(run) ?? new Map<string, { stream: Labelled; model: Program; features: Promise<Features> }[]>();
   known.set(run, cache);
   const key = JSON.stringify([set, label, run.executor.weights.step]);
@@ -30,22 +33,22 @@ export function frozenFeatures(run: Run, model: Program<'features'>, stream: Lab
   cache.set(key, entries);
   const found = entries.find((entry) => entry.stream === stream && entry.model === model);
   if (found !== undefined) return found.features;
-  const features = compute(run, model, stream, label, set);
+  const features = compute(run, model, stream, label, set, stage);
   entries.push({ stream, model, features });
   return features;
 }
 
-async function compute(run: Run, model: Program<'features'>, stream: Labelled, label: string, set: string): Promise<Features> {
+async function compute(run: Run, model: Program<'features'>, stream: Labelled, label: string, set: string, stage: string): Promise<Features> {
   const evaluate = bounded<AnyBatch, { features: Column<Float32Array>; labels: Int32Array }>(
     recipe('maskflow/sinks', 'frozenFeatures', {}),
-    { name: 'frozenFeatures', per: 'batch' },
+    { name: stage, per: 'batch' },
     () => ({
       async work(batch) {
         if (batch.rows === 0) return nothing;
         const labels = labelsOf(batch, label);
         const described = { ...batch, columns: { ...batch.columns, ...model.prepare?.(batch) }, program: model };
         const { features } = await run.executor.evaluate(model, described, ['features'], set);
-        return { features, labels };
+        return withoutPadding(batch, { features, labels });
       },
     }),
   );
@@ -66,6 +69,20 @@ async function compute(run: Run, model: Program<'features'>, stream: Labelled, l
   return { rows, width, data, labels };
 }
 
+/** Without the rows of weight 0. */
+function withoutPadding(
+  batch: AnyBatch,
+  { features, labels }: { features: Column<Float32Array>; labels: Int32Array },
+): { features: Column<Float32Array>; labels: Int32Array } {
+  const weight = batch.columns.weight;
+  if (weight === undefined || !('data' in weight) || weight.data.length !== batch.rows || !weight.data.includes(0)) return { features, labels };
+  const [, width = 1] = features.shape;
+  const rows = Array.from(labels.keys()).filter((row) => weight.data[row] !== 0);
+  const data = new Float32Array(rows.length * width);
+  for (const [at, row] of rows.entries()) data.set(features.data.subarray(row * width, (row + 1) * width), at * width);
+  return { features: { data, shape: [rows.length, width] }, labels: Int32Array.from(rows, (row) => labels[row] as number) };
+}
+
 function labelsOf(batch: AnyBatch, label: string): Int32Array {
   const column = batch.columns[label];
   if (column === undefined || !('data' in column) || column.data.length !== batch.rows) {
@@ -74,6 +91,15 @@ function labelsOf(batch: AnyBatch, label: string): Int32Array {
       rule: 'must name a numeric column with one class number a row',
       value: label,
       hint: `Columns: ${Object.keys(batch.columns).join(', ')}.`,
+    });
+  }
+  const odd = column.data.findIndex((value) => !Number.isInteger(value) || value < 0);
+  if (odd !== -1) {
+    throw new MaskflowError({
+      option: 'label',
+      rule: 'must hold one class number a row, an integer of at least 0',
+      value: column.data[odd],
+      where: `column ${label}, sample ${batch.origins[odd]?.id}`,
     });
   }
   return Int32Array.from(column.data);

@@ -31,7 +31,7 @@ export function knn<T>(options: KnnOptions): MonoTypeOperatorFunction<T> {
   checkOptions('knn', options, ['model', 'train', 'test', 'label', 'k', 'name']);
   const { k = 5, name = 'knn' } = options;
   checkInteger('knn', 'k', k);
-  return evaluation(name, { k }, options, async (_run, train, test) => knnAccuracy(train, test, k));
+  return evaluation('knn', name, { k }, options, async (_run, train, test) => knnAccuracy(train, test, k));
 }
 
 /** Share of test rows whose k most similar training rows vote for their class. */

@@ -2,7 +2,7 @@
 // run's own engine.
 import type { MonoTypeOperatorFunction } from 'rxjs';
 import type { AnyBatch } from '../core/batch.js';
-import { checkInteger, checkOptions } from '../core/options.js';
+import { check, checkInteger, checkOptions } from '../core/options.js';
 import type { Run } from '../core/run.js';
 import { crossEntropy } from '../losses/crossEntropy.js';
 import { linearClassifier } from '../models/linearClassifier.js';
@@ -31,7 +31,9 @@ export function linearProbe<T>(options: LinearProbeOptions): MonoTypeOperatorFun
   checkOptions('linearProbe', options, ['model', 'train', 'test', 'label', 'steps', 'learningRate', 'weightDecay', 'name']);
   const { steps = 300, learningRate = 0.03, weightDecay = 1e-3, name = 'linearProbe' } = options;
   checkInteger('linearProbe', 'steps', steps);
-  return evaluation(name, { steps, learningRate, weightDecay }, options, (run, train, test) =>
+  check(learningRate > 0 && learningRate < Number.POSITIVE_INFINITY, 'linearProbe', 'learningRate', 'must be a positive number', learningRate);
+  check(weightDecay >= 0 && weightDecay < Number.POSITIVE_INFINITY, 'linearProbe', 'weightDecay', 'must be a number of at least 0', weightDecay);
+  return evaluation('linearProbe', name, { steps, learningRate, weightDecay }, options, (run, train, test) =>
     probeAccuracy(run, train, test, { steps, learningRate, weightDecay }),
   );
 }

@@ -2,7 +2,7 @@
 // files of the folder hold of that step and later ones (event_accumulator.py, `_CheckForRestartAndMaybePurge`), so a
 // resumed run writes a new file and leaves the old one alone.
 import { readdirSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { AnyBatch } from '../core/batch.js';
 import { bounded, nothing, runOf } from '../core/demand/index.js';
 import { checkInteger, checkOptions } from '../core/options.js';
@@ -54,7 +54,7 @@ export function tensorboard(folder: string, options: TensorboardOptions = {}): S
   checkOptions('tensorboard', options, ['every', 'name']);
   const { every = 1, name = 'tensorboard' } = options;
   checkInteger('tensorboard', 'every', every);
-  const made = recipe('maskflow/sinks', 'tensorboard', { folder: basename(folder), every });
+  const made = recipe('maskflow/sinks', 'tensorboard', { every });
   const operator = bounded<Stepped<AnyBatch>, Stepped<AnyBatch>>(made, { name, per: 'batch' }, (context) => {
     const run = runOf(context);
     const path = resolve(run.folder, folder);

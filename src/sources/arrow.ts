@@ -15,7 +15,7 @@ import { recipe } from '../core/recipe.js';
 import { type BadSampleOptions, BadSamples } from './arrow/badSamples.js';
 import { filesOf } from './arrow/glob.js';
 import { chosen, rowsOf } from './arrow/rows.js';
-import { located } from './arrow/scan.js';
+import { located } from './arrow/damaged.js';
 import { fileBatches, openShards } from './arrow/shards.js';
 import { recordBatches } from './arrow/stream.js';
 

@@ -158,6 +158,22 @@ describe('names of stages', () => {
     expect(items).toHaveLength(20);
   });
 
+  it('every group may go through the same two stages', async () => {
+    const { items, error } = await outcome(
+      numbers(20).pipe(
+        groupBy((x) => x.fields.n % 2),
+        mergeMap((group) =>
+          group.pipe(
+            keep(() => true),
+            batch(5),
+          ),
+        ),
+      ),
+    );
+    expect(error).toBeUndefined();
+    expect(items).toHaveLength(4);
+  });
+
   it('sources that are zipped may go through stages of one name', async () => {
     const one = () =>
       numbers(20).pipe(
@@ -480,8 +496,16 @@ describe('quiet deadlocks', () => {
   const nested = (kind: 'branches' | 'groups', inner: fc.Arbitrary<readonly Step[]>): fc.Arbitrary<Step> => inner.map((steps) => ({ kind, inner: steps }));
   const any = stepOf([...plain, 'quiet sample', 'quiet batch']);
   // Not among them: a group inside of a branch that has a quiet stage. Before its first item it takes all of the other branch for what is below it.
-  const inBranches = listOf(fc.oneof({ weight: 5, arbitrary: any }, { weight: 1, arbitrary: nested('groups', listOf(stepOf(plain))) }, { weight: 1, arbitrary: nested('branches', listOf(any)) }));
-  const steps = listOf(fc.oneof({ weight: 4, arbitrary: any }, { weight: 2, arbitrary: nested('groups', listOf(any)) }, { weight: 2, arbitrary: nested('branches', inBranches) }));
+  const inBranches = listOf(
+    fc.oneof(
+      { weight: 5, arbitrary: any },
+      { weight: 1, arbitrary: nested('groups', listOf(stepOf(plain))) },
+      { weight: 1, arbitrary: nested('branches', listOf(any)) },
+    ),
+  );
+  const steps = listOf(
+    fc.oneof({ weight: 4, arbitrary: any }, { weight: 2, arbitrary: nested('groups', listOf(any)) }, { weight: 2, arbitrary: nested('branches', inBranches) }),
+  );
 
   function built(source: Observable<S>, chain: readonly Step[], name: string, length: number): Observable<S> {
     return chain.reduce((s, step, i) => {
@@ -562,15 +586,42 @@ describe('quiet deadlocks', () => {
   });
 
   it('a stage inside an inner stream does not wait for the stage that opened it', async () => {
-    const { items, ended } = await outcome(of(1, 2).pipe(mergeMapBounded(() => numbers(5).pipe(mapBounded(async (x: S) => { await sleep(0); return x; }, { per: 'sample' })))));
+    const { items, ended } = await outcome(
+      of(1, 2).pipe(
+        mergeMapBounded(() =>
+          numbers(5).pipe(
+            mapBounded(
+              async (x: S) => {
+                await sleep(0);
+                return x;
+              },
+              { per: 'sample' },
+            ),
+          ),
+        ),
+      ),
+    );
     expect(ended).toBe(true);
     expect(items).toHaveLength(10);
   });
 
   it('branches with nothing of ours below them do not wait for each other', async () => {
     const shared = numbers(12).pipe(share());
-    const branch = (name: string) => zipBounded([shared, numbers(12, { slow: true, name: `with ${name}` })], { name }).pipe(map(([x]) => x), mapBounded(async (x) => { await sleep(0); return x; }, { per: 'sample', quiet: true, name: `score ${name}` }));
-    const { items, ended } = await outcome(zip(zip(branch('a'), branch('b').pipe(slow('b'))), zip(branch('c'), branch('d').pipe(slow('d')))), new Gate({ prefetch: 1 }));
+    const branch = (name: string) =>
+      zipBounded([shared, numbers(12, { slow: true, name: `with ${name}` })], { name }).pipe(
+        map(([x]) => x),
+        mapBounded(
+          async (x) => {
+            await sleep(0);
+            return x;
+          },
+          { per: 'sample', quiet: true, name: `score ${name}` },
+        ),
+      );
+    const { items, ended } = await outcome(
+      zip(zip(branch('a'), branch('b').pipe(slow('b'))), zip(branch('c'), branch('d').pipe(slow('d')))),
+      new Gate({ prefetch: 1 }),
+    );
     expect(ended).toBe(true);
     expect(items).toHaveLength(12);
   });

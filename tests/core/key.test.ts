@@ -183,6 +183,14 @@ describe('permuted', () => {
       expect(hit.indexOf(0)).toBe(-1);
     }
   });
+  it('beyond the lengths that are drawn as an array, no two of many indices meet', () => {
+    for (const n of [2 ** 20 + 1, 2 ** 22]) {
+      const at = permuted(root, n);
+      const hit = new Uint8Array(n);
+      for (let i = 0; i < 100_000; i++) hit[at(i)] = 1;
+      expect(hit.reduce((sum, h) => sum + h, 0)).toBe(100_000);
+    }
+  });
   it('stays inside at sizes that no array holds, and two indices never meet', () => {
     for (const n of [2 ** 31 + 1, 2 ** 32, 2 ** 46 + 1, 2 ** 48]) {
       const at = permuted(root, n);

@@ -18,15 +18,28 @@ describe('batch: which samples', () => {
         expect(out.flatMap(idsOf)).toEqual(Array.from({ length: n * length }, (_, i) => i % length));
         const sizes = out.map(({ rows }) => rows);
         if (crossEpochs) expect(sizes.slice(0, -1).every((rows) => rows === size)).toBe(true);
-        else expect(sizes).toEqual(Array.from({ length: n }, () => Array.from({ length: Math.ceil(length / size) }, (_, i) => Math.min(size, length - i * size))).flat());
+        else
+          expect(sizes).toEqual(
+            Array.from({ length: n }, () => Array.from({ length: Math.ceil(length / size) }, (_, i) => Math.min(size, length - i * size))).flat(),
+          );
         for (const { rows, origins, columns } of out) expect([origins.length, columns.n.data.length]).toEqual([rows, rows]);
       }),
       { numRuns: 40 },
     );
   });
   it("last: 'drop' leaves short batches out at the end of every epoch", async () => {
-    expect((await collect(numbers(7).pipe(epochs(2), batch(3, { last: 'drop' })))).map(idsOf)).toEqual([[0, 1, 2], [3, 4, 5], [0, 1, 2], [3, 4, 5]]);
-    expect((await collect(numbers(7).pipe(epochs(2), batch(3, { last: 'drop', crossEpochs: true })))).map(idsOf)).toEqual([[0, 1, 2], [3, 4, 5], [6, 0, 1], [2, 3, 4]]);
+    expect((await collect(numbers(7).pipe(epochs(2), batch(3, { last: 'drop' })))).map(idsOf)).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+      [0, 1, 2],
+      [3, 4, 5],
+    ]);
+    expect((await collect(numbers(7).pipe(epochs(2), batch(3, { last: 'drop', crossEpochs: true })))).map(idsOf)).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+      [6, 0, 1],
+      [2, 3, 4],
+    ]);
     expect(await collect(numbers(2).pipe(batch(3, { last: 'drop' })))).toEqual([]);
   });
   it('what it dropped settles with the batch that follows, not before', async () => {
@@ -39,14 +52,31 @@ describe('batch: which samples', () => {
   });
   it("last: 'pad' repeats the last row with weight 0, every batch has a weight", async () => {
     const out = await collect(numbers(5).pipe(batch(3, { last: 'pad' })));
-    expect(out.map(idsOf)).toEqual([[0, 1, 2], [3, 4, 4]]);
-    expect(out.map(({ columns }) => [...columns.weight.data])).toEqual([[1, 1, 1], [1, 1, 0]]);
-    expect(out.map(({ columns }) => [...columns.n.data])).toEqual([[0, 1, 2], [3, 4, 4]]);
+    expect(out.map(idsOf)).toEqual([
+      [0, 1, 2],
+      [3, 4, 4],
+    ]);
+    expect(out.map(({ columns }) => [...columns.weight.data])).toEqual([
+      [1, 1, 1],
+      [1, 1, 0],
+    ]);
+    expect(out.map(({ columns }) => [...columns.n.data])).toEqual([
+      [0, 1, 2],
+      [3, 4, 4],
+    ]);
     expect(out[1]?.origins[2]).toBe(out[1]?.origins[1]);
   });
   it('keeps the very origins of its samples', async () => {
     const origins: unknown[] = [];
-    const out = await collect(numbers(4).pipe(map((x) => { origins.push(x.origin); return x; }), batch(2)));
+    const out = await collect(
+      numbers(4).pipe(
+        map((x) => {
+          origins.push(x.origin);
+          return x;
+        }),
+        batch(2),
+      ),
+    );
     expect(out.flatMap((b) => b.origins).every((origin, i) => origin === origins[i])).toBe(true);
   });
   it('refuses bad options by name', () => {
@@ -59,7 +89,22 @@ describe('batch: which samples', () => {
 
 describe('collate: which columns', () => {
   it('numbers and booleans become float32, tensors keep their type and shape, all else is carried', () => {
-    const made = collate([0, 1].map((i) => sample({ label: i + 0.5, seen: i === 1, image: { data: Uint8Array.of(i, i + 1), shape: [1, 2] }, scalar: { data: Int32Array.of(i), shape: [] }, text: `t${i}`, list: [i], none: null }, i)));
+    const made = collate(
+      [0, 1].map((i) =>
+        sample(
+          {
+            label: i + 0.5,
+            seen: i === 1,
+            image: { data: Uint8Array.of(i, i + 1), shape: [1, 2] },
+            scalar: { data: Int32Array.of(i), shape: [] },
+            text: `t${i}`,
+            list: [i],
+            none: null,
+          },
+          i,
+        ),
+      ),
+    );
     expect(made).toEqual({
       rows: 2,
       columns: {
@@ -98,7 +143,11 @@ describe('collate: which columns', () => {
     ['another field', { n: 1, picture: first.image }, /^image: every sample must have the fields n, image/],
     ['text for a number', { ...first, n: 'one' }, /^n: must be a number in every sample, as in the first; got "one" \(sample 9\)\./],
     ['a missing number', { ...first, n: undefined }, /^n: must be a number in every sample, as in the first; got undefined \(sample 9\)\./],
-    ['another shape', { n: 1, image: { data: new Float32Array(4), shape: [4, 1] } }, /^image: must have one type and shape in every sample: here Float32Array \[2, 2\]; got "Float32Array \[4, 1\]" \(sample 9\)\. Resize, crop or pad in front of batch, or group samples of one shape: groupBy/],
+    [
+      'another shape',
+      { n: 1, image: { data: new Float32Array(4), shape: [4, 1] } },
+      /^image: must have one type and shape in every sample: here Float32Array \[2, 2\]; got "Float32Array \[4, 1\]" \(sample 9\)\. Resize, crop or pad in front of batch, or group samples of one shape: groupBy/,
+    ],
     ['another rank', { n: 1, image: { data: new Float32Array(4), shape: [4] } }, /here Float32Array \[2, 2\]; got "Float32Array \[4\]"/],
     ['another type', { n: 1, image: { data: new Uint8Array(4), shape: [2, 2] } }, /here Float32Array \[2, 2\]; got "Uint8Array \[2, 2\]"/],
     ['no tensor', { n: 1, image: [1, 2, 3, 4] }, /got \[1,2,3,4\] \(sample 9\)/],
@@ -106,7 +155,10 @@ describe('collate: which columns', () => {
     ['more data than its shape says', { n: 1, image: { data: new Float32Array(5), shape: [2, 2] } }, /^image: .*sample 9/],
   ])('names field, rule and sample: %s', (_, second, message) => expect(() => collate([sample<object>(first), sample<object>(second, 9)])).toThrow(message));
   it('fails in the chain with the name of the stage', async () => {
-    const chain = numbers(4).pipe(map((x) => ({ ...x, fields: { n: x.fields.n === 3 ? 'three' : 3 } })), batch(2, { name: 'small' }));
+    const chain = numbers(4).pipe(
+      map((x) => ({ ...x, fields: { n: x.fields.n === 3 ? 'three' : 3 } })),
+      batch(2, { name: 'small' }),
+    );
     await expect(collect(chain)).rejects.toThrow(/^small\.n: must be a number in every sample, as in the first; got "three" \(sample 3\)\./);
   });
   it('needs a sample', () => expect(() => collate([])).toThrow('batch: needs at least one sample.'));

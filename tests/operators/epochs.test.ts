@@ -8,7 +8,10 @@ import { numbers, unseen } from '../core/numbers.js';
 import { collect, idsOf, rows } from './rows.js';
 
 describe('epochs', () => {
-  it.each([['with random access', numbers], ['without', rows]] as const)('serves the source n times and counts epoch and position: %s', async (_, make) => {
+  it.each([
+    ['with random access', numbers],
+    ['without', rows],
+  ] as const)('serves the source n times and counts epoch and position: %s', async (_, make) => {
     const seen = unseen();
     const out = await collect(make(3, { seen }).pipe(epochs(2)));
     expect(out.map(({ fields, origin }) => [fields.n, origin.id, origin.epoch, origin.position])).toEqual([
@@ -23,9 +26,19 @@ describe('epochs', () => {
   });
   it('reaches the source through stages and operators of samples, wherever it stands among them', async () => {
     const chains = [
-      numbers(5).pipe(epochs(3), keep(({ fields }) => fields.n !== 2)),
-      numbers(5).pipe(keep(({ fields }) => fields.n !== 2), epochs(3)),
-      numbers(5).pipe(filter(({ fields }) => fields.n !== 2), map((x) => x), epochs(3)),
+      numbers(5).pipe(
+        epochs(3),
+        keep(({ fields }) => fields.n !== 2),
+      ),
+      numbers(5).pipe(
+        keep(({ fields }) => fields.n !== 2),
+        epochs(3),
+      ),
+      numbers(5).pipe(
+        filter(({ fields }) => fields.n !== 2),
+        map((x) => x),
+        epochs(3),
+      ),
     ];
     for (const chain of chains) expect((await collect(chain)).map(({ fields }) => fields.n)).toEqual([0, 1, 3, 4, 0, 1, 3, 4, 0, 1, 3, 4]);
   });

@@ -16,7 +16,19 @@ describe('keep', () => {
   it('lets through what filter does, samples or batches', async () => {
     const odd = (x: S): boolean => x.fields.n % 2 === 1;
     expect(await collect(numbers(20).pipe(keep(odd)))).toEqual(await collect(numbers(20).pipe(filter(odd))));
-    expect((await collect(numbers(7).pipe(batch(3), keep((b) => b.rows === 3)))).map(idsOf)).toEqual([[0, 1, 2], [3, 4, 5]]);
+    expect(
+      (
+        await collect(
+          numbers(7).pipe(
+            batch(3),
+            keep((b) => b.rows === 3),
+          ),
+        )
+      ).map(idsOf),
+    ).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+    ]);
   });
   it('asks its predicate once an item', async () => {
     const asked: number[] = [];
@@ -34,7 +46,15 @@ describe('keep', () => {
   });
   it('two of them in a row hand on what the first dropped, dropped batches too', async () => {
     const gate = new Gate();
-    const out = await collect(numbers(12).pipe(keep((x) => x.fields.n % 2 === 1), keep((x) => x.fields.n !== 1, { name: 'second' }), batch(2), keep((b) => idsOf(b).includes(9), { name: 'third' })), gate);
+    const out = await collect(
+      numbers(12).pipe(
+        keep((x) => x.fields.n % 2 === 1),
+        keep((x) => x.fields.n !== 1, { name: 'second' }),
+        batch(2),
+        keep((b) => idsOf(b).includes(9), { name: 'third' }),
+      ),
+      gate,
+    );
     expect(out.map(idsOf)).toEqual([[7, 9]]);
     gate.cursor.settle(out.flatMap((b) => b.origins));
     expect(gate.cursor.toJSON()).toEqual({ sources: [{ next: 10, open: [] }] });
@@ -67,7 +87,12 @@ const groupOf = (n: number, groups: number): number => ((n * n) >> 2) % groups;
 function chain(r: Recipe, seen: Seen = unseen()): Observable<{ readonly origins: readonly Origin[] }> {
   const drop = r.dropper === 'keep' ? keep<S>((x) => !dropped(x.fields.n)) : filter<S>((x) => !dropped(x.fields.n));
   const source = r.streamed ? rows(r.length, { seen }) : numbers(r.length, { seen });
-  const grouped = source.pipe(epochs(r.epochs), shuffle({ buffer: 5 }), drop, groupBy((x) => groupOf(x.fields.n, r.groups)));
+  const grouped = source.pipe(
+    epochs(r.epochs),
+    shuffle({ buffer: 5 }),
+    drop,
+    groupBy((x) => groupOf(x.fields.n, r.groups)),
+  );
   return grouped.pipe(mergeMap((group) => group.pipe(batch(r.size, { last: r.last as 'keep', crossEpochs: r.crossEpochs }))));
 }
 
@@ -81,25 +106,42 @@ async function cutOff(r: Recipe, settled: number, prefetch: number, state?: Curs
   await new Promise<void>((resolve, reject) => {
     const subscription = within({ gate }, () =>
       chain(r)
-        .pipe(mapBounded(async (b) => { await null; return b; }, { name: 'step' }))
+        .pipe(
+          mapBounded(
+            async (b) => {
+              await null;
+              return b;
+            },
+            { name: 'step' },
+          ),
+        )
         .subscribe({
           next(b) {
             if (batches.length === settled) return;
             gate.cursor.settle(b.origins);
             batches.push(positions(b));
-            if (batches.length === settled) setTimeout(() => { subscription.unsubscribe(); resolve(); });
+            if (batches.length === settled)
+              setTimeout(() => {
+                subscription.unsubscribe();
+                resolve();
+              });
           },
           error: reject,
           complete: resolve,
         }),
     );
-    if (settled === 0) setTimeout(() => { subscription.unsubscribe(); resolve(); });
+    if (settled === 0)
+      setTimeout(() => {
+        subscription.unsubscribe();
+        resolve();
+      });
   });
   const cursor = JSON.parse(JSON.stringify(gate.cursor)) as CursorState;
   await gate.closed();
   return { batches, state: cursor };
 }
-const rest = async (r: Recipe, state: CursorState, seen?: Seen): Promise<Position[][]> => (await collect(chain(r, seen), { seed: r.seed, cursor: new Cursor(state) })).map(positions);
+const rest = async (r: Recipe, state: CursorState, seen?: Seen): Promise<Position[][]> =>
+  (await collect(chain(r, seen), { seed: r.seed, cursor: new Cursor(state) })).map(positions);
 
 const recipes = fc.record<Recipe>({
   length: fc.integer({ min: 1, max: 40 }),
@@ -165,7 +207,14 @@ describe('exact resume behind 30 % dropped samples, groupBy and batch(7)', () =>
         const { state } = await cutOff({ ...r, dropper }, k, 2);
         const seen = unseen();
         let read = -1;
-        await collect(chain({ ...r, dropper }, seen).pipe(tap(() => { if (read < 0) read = seen.read.length; })), { seed: r.seed, cursor: new Cursor(state) });
+        await collect(
+          chain({ ...r, dropper }, seen).pipe(
+            tap(() => {
+              if (read < 0) read = seen.read.length;
+            }),
+          ),
+          { seed: r.seed, cursor: new Cursor(state) },
+        );
         // Short batches that were dropped at the end of epoch 0 close with the next batch of their group, so a few may be read again.
         if (dropper === 'keep') expect(read).toBeLessThanOrEqual(needed);
         else expect(read).toBeGreaterThanOrEqual(Math.min(needed, read));

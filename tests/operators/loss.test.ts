@@ -61,19 +61,31 @@ describe('loss', () => {
     const two = await composed([loss(squared('target')) as Any, loss(size, { weight: 3, name: 'size' }) as Any]);
     expect(value(run(two))).toBeCloseTo(mse(target) + 3 * meanSize, 4);
     expect(run(two).count.dataSync()[0]).toBe(4);
-    const three = await composed([loss(squared('target'), { weight: 2 }) as Any, loss(size, { weight: 0.5, name: 'size' }) as Any, loss(squared('other'), { weight: 0.1, name: 'other' }) as Any]);
+    const three = await composed([
+      loss(squared('target'), { weight: 2 }) as Any,
+      loss(size, { weight: 0.5, name: 'size' }) as Any,
+      loss(squared('other'), { weight: 0.1, name: 'other' }) as Any,
+    ]);
     expect(value(run(three))).toBeCloseTo(2 * mse(target) + 0.5 * meanSize + 0.1 * mse(other), 4);
   });
   it('a term of weight 0 changes neither value nor gradient', async () => {
     const one = await composed([loss(squared('target')) as Any]);
     const two = await composed([loss(squared('target')) as Any, loss(squared('other'), { weight: 0, name: 'off' }) as Any]);
-    const gradient = (program: Program<'loss'>): number => tf.grad((w) => { const { sum, count } = run(program, w as tf.Scalar); return sum.div(count); })(tf.scalar(2)).dataSync()[0] as number;
+    const gradient = (program: Program<'loss'>): number =>
+      tf
+        .grad((w) => {
+          const { sum, count } = run(program, w as tf.Scalar);
+          return sum.div(count);
+        })(tf.scalar(2))
+        .dataSync()[0] as number;
     expect(value(run(two))).toBeCloseTo(value(run(one)), 6);
     expect(gradient(two)).toBeCloseTo(gradient(one), 6);
   });
   it('its gradient is that of the formula', async () => {
     const two = await composed([loss(squared('target')) as Any, loss(squared('other'), { weight: 0.5, name: 'other' }) as Any]);
-    const gradient = tf.grad((w) => run(two, w as tf.Scalar).sum)(tf.scalar(2)).dataSync()[0] as number;
+    const gradient = tf
+      .grad((w) => run(two, w as tf.Scalar).sum)(tf.scalar(2))
+      .dataSync()[0] as number;
     const by = (to: readonly number[]): number => prediction.reduce((s, p, i) => s + (weight[i] as number) * 2 * (p - (to[i] as number)) * (x[i] as number), 0);
     expect(gradient).toBeCloseTo(by(target) + 0.5 * by(other), 3);
   });
@@ -85,21 +97,37 @@ describe('loss', () => {
     expect(two.draws(signature)).toEqual({ noise: { shape: [], law: 'normal' } });
     expect(two.weights).toBe('student');
     expect(two.config?.(signature)).toEqual({ model_type: 'tiny' });
-    expect(two.recipe).toMatchObject({ name: 'loss', options: { weight: 1, term: { name: 'squared', options: { target: 'other' } }, of: { name: 'loss', options: { of: { name: 'tiny' } } } } });
+    expect(two.recipe).toMatchObject({
+      name: 'loss',
+      options: { weight: 1, term: { name: 'squared', options: { target: 'other' } }, of: { name: 'loss', options: { of: { name: 'tiny' } } } },
+    });
   });
   it('leaves other outputs lazy: what no term reads is not computed', async () => {
     const computed = { features: 0 };
     const program = await composed([loss(squared('target')) as Any], computed);
     run(program).sum.dataSync();
     expect(computed.features).toBe(0);
-    const outputs = program.build({ w: tf.scalar(2) }, { x: tf.tensor1d(x) }, { noise: tf.tensor1d(noise) }, signatureOf(given as AnyBatch)) as unknown as Record<string, tf.Tensor>;
+    const outputs = program.build(
+      { w: tf.scalar(2) },
+      { x: tf.tensor1d(x) },
+      { noise: tf.tensor1d(noise) },
+      signatureOf(given as AnyBatch),
+    ) as unknown as Record<string, tf.Tensor>;
     expect(Object.keys(outputs).sort()).toEqual(['features', 'loss', 'prediction']);
     expect([...(outputs.features as tf.Tensor).dataSync()]).toEqual([1, 4, 9]);
     expect(computed.features).toBe(1);
   });
   it('composes once for all batches: the program is the key of a cache', async () => {
     const columns = (rows: number) => ({ x: column(Array(rows).fill(1)), target: column(Array(rows).fill(1)), weight: column(Array(rows).fill(1)) });
-    const out = await collect(numbers(5).pipe(batch(2), map((b) => ({ ...b, columns: columns(b.rows) })), model(tiny()) as Any, loss(squared('target')) as Any, loss(size, { name: 'size' }) as Any));
+    const out = await collect(
+      numbers(5).pipe(
+        batch(2),
+        map((b) => ({ ...b, columns: columns(b.rows) })),
+        model(tiny()) as Any,
+        loss(squared('target')) as Any,
+        loss(size, { name: 'size' }) as Any,
+      ),
+    );
     expect(out).toHaveLength(3);
     expect(new Set(out.map((b) => b.program)).size).toBe(1);
   });
@@ -120,7 +148,9 @@ describe('loss', () => {
     expect(value(run(two))).toBeCloseTo(mse(target) + meanSize, 4);
   });
   it('says what is missing', async () => {
-    await expect(collect(from([given]).pipe(loss(squared('target')) as Any))).rejects.toThrow(/^loss: there is no model in front of this loss \(batch of samples 0, 1, 2, epoch 0\)\. Put model\(…\)/);
+    await expect(collect(from([given]).pipe(loss(squared('target')) as Any))).rejects.toThrow(
+      /^loss: there is no model in front of this loss \(batch of samples 0, 1, 2, epoch 0\)\. Put model\(…\)/,
+    );
     await expect(composed([loss(squared('target')) as Any, loss(size) as Any])).rejects.toThrow(/loss\.name: two stages of one chain are named "loss"/);
     expect(() => loss(size, { weight: -1 })).toThrow('loss.weight: must be a finite number of at least 0; got -1.');
     expect(() => loss(size, { wieght: 1 } as never)).toThrow('loss.wieght: there is no such option. Did you mean weight?');

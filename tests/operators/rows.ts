@@ -37,4 +37,5 @@ export async function collect<T>(chain: Observable<T>, options: GateOptions | Ga
 }
 
 /** The ids of a sample or a batch. */
-export const idsOf = (item: S | { readonly origins: readonly { readonly id: number }[] }): number[] => ('origin' in item ? [item.origin.id] : item.origins.map(({ id }) => id));
+export const idsOf = (item: S | { readonly origins: readonly { readonly id: number }[] }): number[] =>
+  'origin' in item ? [item.origin.id] : item.origins.map(({ id }) => id);

@@ -16,13 +16,28 @@ const sorted = (ids: readonly number[]): number[] => [...ids].sort((a, b) => a -
 describe('shuffle of a source with random access', () => {
   it('the order depends on seed and epoch alone: not on batch size, prefetch, slow stages or the number of epochs', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(1000), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 5 }), fc.boolean(), async (seed, length, size, prefetch, slow) => {
-        const plain = (await collect(numbers(length).pipe(epochs(3), shuffle()), { seed })).map((x) => x.fields.n);
-        const batched = await collect(numbers(length, { slow }).pipe(shuffle(), epochs(3), batch(size), mapBounded(async (b) => b)), { seed, prefetch });
-        expect(batched.flatMap(idsOf)).toEqual(plain);
-        expect((await collect(numbers(length).pipe(shuffle()), { seed })).map((x) => x.fields.n)).toEqual(plain.slice(0, length));
-        for (let epoch = 0; epoch < 3; epoch++) expect(sorted(plain.slice(epoch * length, (epoch + 1) * length))).toEqual(upTo(length));
-      }),
+      fc.asyncProperty(
+        fc.nat(1000),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.boolean(),
+        async (seed, length, size, prefetch, slow) => {
+          const plain = (await collect(numbers(length).pipe(epochs(3), shuffle()), { seed })).map((x) => x.fields.n);
+          const batched = await collect(
+            numbers(length, { slow }).pipe(
+              shuffle(),
+              epochs(3),
+              batch(size),
+              mapBounded(async (b) => b),
+            ),
+            { seed, prefetch },
+          );
+          expect(batched.flatMap(idsOf)).toEqual(plain);
+          expect((await collect(numbers(length).pipe(shuffle()), { seed })).map((x) => x.fields.n)).toEqual(plain.slice(0, length));
+          for (let epoch = 0; epoch < 3; epoch++) expect(sorted(plain.slice(epoch * length, (epoch + 1) * length))).toEqual(upTo(length));
+        },
+      ),
       { numRuns: 25 },
     );
   });
@@ -42,7 +57,8 @@ describe('shuffle of a source with random access', () => {
 });
 
 describe('shuffle of a streamed source', () => {
-  const served = async (length: number, epochsOf: number, buffer: number, seed = 0, holes: readonly number[] = []): Promise<S[]> => collect(rows(length, { holes }).pipe(epochs(epochsOf), shuffle({ buffer })), { seed });
+  const served = async (length: number, epochsOf: number, buffer: number, seed = 0, holes: readonly number[] = []): Promise<S[]> =>
+    collect(rows(length, { holes }).pipe(epochs(epochsOf), shuffle({ buffer })), { seed });
 
   it('every epoch is a permutation, with any buffer', async () => {
     await fc.assert(
@@ -96,7 +112,13 @@ describe('shuffle of a streamed source', () => {
 
 describe('where shuffle may stand', () => {
   it('works through keep and map', async () => {
-    const out = await collect(numbers(30).pipe(keep(({ fields }) => fields.n % 2 === 0), map((x) => x), shuffle()));
+    const out = await collect(
+      numbers(30).pipe(
+        keep(({ fields }) => fields.n % 2 === 0),
+        map((x) => x),
+        shuffle(),
+      ),
+    );
     expect(sorted(out.map((x) => x.fields.n))).toEqual(upTo(15).map((i) => 2 * i));
     expect(out.map((x) => x.fields.n)).not.toEqual(upTo(15).map((i) => 2 * i));
   });

@@ -31,7 +31,14 @@ export function squared(target: string): LossTerm<'prediction'> {
     inputs: () => [target, 'weight'],
     build({ prediction }, columns) {
       const weight = columns.weight as Tensor;
-      return { sum: prediction.sub(columns[target] as Tensor).square().mul(weight).sum(), count: weight.sum() };
+      return {
+        sum: prediction
+          .sub(columns[target] as Tensor)
+          .square()
+          .mul(weight)
+          .sum(),
+        count: weight.sum(),
+      };
     },
   };
 }

@@ -54,13 +54,17 @@ describe('chooseFolder', () => {
 
   it('where no folder of runs exists: a fresh one starts, a resume says how to start', () => {
     expect(chooseFolder('mae', { root: join(root, 'none') })).toBe(join(root, 'none', 'mae'));
-    expect(() => chooseFolder('mae', { root: join(root, 'none'), resume: true })).toThrow(/there is no run to go on with.*Start one without --resume, or name its folder: --out DIR --resume/);
+    expect(() => chooseFolder('mae', { root: join(root, 'none'), resume: true })).toThrow(
+      /there is no run to go on with.*Start one without --resume, or name its folder: --out DIR --resume/,
+    );
   });
 
   it('refuses an explicit folder that holds a run and names both ways out; other files are no run', () => {
     folders('full!', 'notes');
     const out = join(root, 'full');
-    expect(() => chooseFolder('mae', { out })).toThrow(/^run\.out: the folder holds a run already; got ".*full"\. Go on with it by --resume, or start anew in another folder: --out DIR\.$/);
+    expect(() => chooseFolder('mae', { out })).toThrow(
+      /^run\.out: the folder holds a run already; got ".*full"\. Go on with it by --resume, or start anew in another folder: --out DIR\.$/,
+    );
     expect(chooseFolder('mae', { out, resume: true })).toBe(out);
     expect(chooseFolder('mae', { out: join(root, 'notes') })).toBe(join(root, 'notes'));
     expect(() => chooseFolder('mae', { out: join(root, 'notes'), resume: true })).toThrow(/run\.resume: there is no run to go on with; got ".*notes"/);

@@ -1,16 +1,17 @@
 // What a run writes about itself, and how it ends.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Observable, merge, tap, throwError } from 'rxjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createExecutor } from '../../src/backends/index.js';
-import type { AnyBatch, Column } from '../../src/core/batch.js';
+import type { AnyBatch, Batch, Column } from '../../src/core/batch.js';
 import { bounded, drain, nothing, runOf, source } from '../../src/core/demand/index.js';
 import { MaskflowError } from '../../src/core/errors.js';
 import type { Files } from '../../src/core/files.js';
 import { type Paths, pipeline } from '../../src/core/pipeline.js';
+import type { Program } from '../../src/core/program.js';
 import { recipe } from '../../src/core/recipe.js';
 import type { Stepped } from '../../src/core/run.js';
 import { batch } from '../../src/operators/batch.js';
@@ -22,6 +23,8 @@ import { arrowFile } from '../../src/sinks/arrowFile.js';
 import { nodeFiles } from '../../src/sinks/nodeFiles.js';
 import { arrow } from '../../src/sources/arrow.js';
 import { memory } from '../../src/sources/memory.js';
+import { pictures } from '../../src/sinks/pictures.js';
+import { tensorboard } from '../../src/sinks/tensorboard.js';
 import { tiny } from '../resume/tiny.js';
 
 const root = mkdtempSync(join(tmpdir(), 'maskflow-run-'));
@@ -37,7 +40,8 @@ const counting = (change: (chain: Observable<unknown>, paths: Paths) => Observab
   pipeline({ epochs: 2, steps: Number.POSITIVE_INFINITY, batchSize: 4, color: 'green', loud: false }, ({ epochs: n, batchSize, ...paths }) =>
     change(memory(rows).pipe(epochs(n), shuffle(), batch(batchSize)), paths),
   );
-const start = (out: string, more: Partial<RunOptions> = {}, chain = counting()) => run(chain, { name: 'counting', backend: 'cpu', out, preparedFolder: join(root, 'prepared'), ...more });
+const start = (out: string, more: Partial<RunOptions> = {}, chain = counting()) =>
+  run(chain, { name: 'counting', backend: 'cpu', out, preparedFolder: join(root, 'prepared'), ...more });
 /** A sink that reports figures at the end of the chain. */
 const reporting = (figures: Record<string, unknown>, name: string) =>
   bounded<unknown, unknown>(recipe('tests', name), { name, per: 'batch' }, (context) => ({
@@ -88,7 +92,11 @@ describe('run.json', () => {
   it('says running while it runs, and done afterwards', async () => {
     const out = fresh();
     const seen = new Set<string>();
-    await start(out, {}, counting((chain) => chain.pipe(tap(() => seen.add(record(out).status)))));
+    await start(
+      out,
+      {},
+      counting((chain) => chain.pipe(tap(() => seen.add(record(out).status)))),
+    );
     expect([...seen]).toEqual(['running']);
     expect(record(out).status).toBe('done');
     expect(record(out).ended).toBeDefined();
@@ -105,7 +113,11 @@ describe('run.json', () => {
     expect(existsSync(join(out, 'checkpoints'))).toBe(false);
     // It goes on from step 0, and says so.
     const said: string[] = [];
-    expect((await run(tiny(), { name: 'tiny', backend: 'cpu', out, resume: true, options: { steps: 100 }, say: (line) => said.push(line) }).catch((error: Error) => error.message)) as string).toMatch(/steps was "none"; got 100/);
+    expect(
+      (await run(tiny(), { name: 'tiny', backend: 'cpu', out, resume: true, options: { steps: 100 }, say: (line) => said.push(line) }).catch(
+        (error: Error) => error.message,
+      )) as string,
+    ).toMatch(/steps was "none"; got 100/);
     expect((await run(tiny(), { name: 'tiny', backend: 'cpu', out, resume: true, say: (line) => said.push(line) })).status).toBe('done');
     expect(said.join('\n')).toMatch(/No checkpoint was made yet: starting at step 0/);
     expect(record(out).started <= (record(out).ended as string)).toBe(true);
@@ -169,7 +181,11 @@ describe('run.json', () => {
   it('an error that is not ours keeps its text and its cause', async () => {
     const out = fresh();
     const cause = new TypeError('x is not a function');
-    const problem = (await start(out, {}, counting(() => throwError(() => cause))).catch((error: unknown) => error)) as MaskflowError;
+    const problem = (await start(
+      out,
+      {},
+      counting(() => throwError(() => cause)),
+    ).catch((error: unknown) => error)) as MaskflowError;
     expect(problem).toBeInstanceOf(MaskflowError);
     expect(problem.message).toBe('run: x is not a function.');
     expect(problem.cause).toBe(cause);
@@ -225,13 +241,35 @@ describe('a run that does not begin', () => {
     await new Promise((resolve) => other.once('spawn', resolve));
     // Until its image is loaded it is still a copy of this process, which is Node's too.
     writeFileSync(join(out, 'run.json'), JSON.stringify({ ...written, status: 'running', process: other.pid }));
-    await expect(start(out, { resume: true })).rejects.toThrow(new RegExp(`run\\.resume: process ${other.pid} is working in this folder; got .*Wait for it or end it first`));
+    await expect(start(out, { resume: true })).rejects.toThrow(
+      new RegExp(`run\\.resume: process ${other.pid} is working in this folder; got .*Wait for it or end it first`),
+    );
     expect(record(out).process).toBe(other.pid);
     const exit = new Promise((resolve) => other.once('exit', resolve));
     other.kill('SIGKILL');
     await exit;
     expect((await start(out, { resume: true })).status).toBe('done');
     expect(record(out)).toMatchObject({ status: 'done', process: process.pid });
+  });
+
+  it('goes on where its folder was renamed', async () => {
+    const [here, there] = [fresh(), fresh()];
+    const chain = counting((counted, { out: path }) => counted.pipe(tap(() => path('x'))));
+    const sinks = pipeline({ epochs: 1, steps: 2 }, (options) =>
+      (tiny().build({ ...tiny().defaults, ...options }) as Observable<Stepped<Batch<unknown, Program>>>).pipe(
+        tensorboard(options.out('.')),
+        pictures(options.out('pictures')),
+      ),
+    );
+    for (const [moved, more] of [
+      [chain, { options: { epochs: 4 } }],
+      [sinks, { options: { steps: 4 } }],
+    ] as const) {
+      await run(moved as typeof chain, { name: 'moved', backend: 'cpu', out: here });
+      renameSync(here, there);
+      expect((await run(moved as typeof chain, { name: 'moved', backend: 'cpu', out: there, resume: true, ...more })).status).toBe('done');
+      rmSync(there, { recursive: true });
+    }
   });
 
   it('a preparation that fails is a failed run that can be resumed', async () => {
@@ -289,8 +327,7 @@ describe('fingerprints of the data', () => {
     await drain(memory(records).pipe(batch(4), arrowFile(file)));
     return file;
   };
-  const reading = (...files: string[]) =>
-    pipeline({ epochs: 1 }, ({ epochs: n }) => arrow(files).pipe(epochs(n), batch(4)));
+  const reading = (...files: string[]) => pipeline({ epochs: 1 }, ({ epochs: n }) => arrow(files).pipe(epochs(n), batch(4)));
   const values = [1, 2, 3, 4, 5, 6, 7, 8];
 
   it('of Arrow files are in run.json, equal for equal bytes under another time', async () => {

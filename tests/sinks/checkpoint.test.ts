@@ -62,7 +62,9 @@ class MemoryFiles implements Files {
   }
   async list(path: string): Promise<string[]> {
     this.#operation('list', path);
-    const entries = [...this.files.keys(), ...this.folders].filter((entry) => entry.startsWith(`${path}/`)).map((entry) => entry.slice(path.length + 1).split('/')[0] as string);
+    const entries = [...this.files.keys(), ...this.folders]
+      .filter((entry) => entry.startsWith(`${path}/`))
+      .map((entry) => entry.slice(path.length + 1).split('/')[0] as string);
     return [...new Set(entries)].sort();
   }
 }
@@ -143,7 +145,8 @@ describe('writeCheckpoint', () => {
   it('clears what an earlier death left behind', async () => {
     const files = new MemoryFiles();
     await save(files, 2);
-    for (const left of ['.unfinished-step-00000004/model.safetensors', '.removed-step-00000001/state.json', '.unfinished-last']) files.files.set(`${folder}/${left}`, 'torn');
+    for (const left of ['.unfinished-step-00000004/model.safetensors', '.removed-step-00000001/state.json', '.unfinished-last'])
+      files.files.set(`${folder}/${left}`, 'torn');
     files.folders.add(`${folder}/.unfinished-step-00000004`);
     files.folders.add(`${folder}/.removed-step-00000001`);
     await save(files, 4);
@@ -203,18 +206,24 @@ describe('writeCheckpoint', () => {
 
   it('for any history of steps, deaths and numbers to keep', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.record({ by: fc.integer({ min: 1, max: 3 }), death: fc.integer({ min: 0, max: 45 }), keep: fc.integer({ min: 1, max: 3 }) }), { minLength: 1, maxLength: 8 }), async (history) => {
-        let files = new MemoryFiles();
-        for (const { by, death, keep } of history) {
-          const last = expectWhole(files, 'before');
-          const from = last === undefined ? 0 : Number(last.slice(5));
-          files = files.copy();
-          files.dieAt = death;
-          await save(files, from + by, keep).catch(() => undefined);
-          const now = expectWhole(files, 'after');
-          expect(now === undefined ? 0 : Number(now.slice(5))).toBeGreaterThanOrEqual(from);
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(fc.record({ by: fc.integer({ min: 1, max: 3 }), death: fc.integer({ min: 0, max: 45 }), keep: fc.integer({ min: 1, max: 3 }) }), {
+          minLength: 1,
+          maxLength: 8,
+        }),
+        async (history) => {
+          let files = new MemoryFiles();
+          for (const { by, death, keep } of history) {
+            const last = expectWhole(files, 'before');
+            const from = last === undefined ? 0 : Number(last.slice(5));
+            files = files.copy();
+            files.dieAt = death;
+            await save(files, from + by, keep).catch(() => undefined);
+            const now = expectWhole(files, 'after');
+            expect(now === undefined ? 0 : Number(now.slice(5))).toBeGreaterThanOrEqual(from);
+          }
+        },
+      ),
       { numRuns: 100, seed: 3 },
     );
   });
@@ -260,14 +269,28 @@ describe('what stands in a checkpoint', () => {
     expect(JSON.parse(header)).toMatchObject({ __metadata__: { format: 'pt' } });
     const training = [...decodeSafetensors(new Uint8Array(readFileSync(join(checkpoints, last, 'training.safetensors')))).keys()];
     const fixed = ['vit.embeddings.position_embeddings', 'decoder.decoder_pos_embed'];
-    for (const name of model.keys()) expect(training.filter((key) => key.includes(`/${name}.`)), name).toHaveLength(fixed.includes(name) ? 0 : 2);
+    for (const name of model.keys())
+      expect(
+        training.filter((key) => key.includes(`/${name}.`)),
+        name,
+      ).toHaveLength(fixed.includes(name) ? 0 : 2);
     expect(training.every((key) => key.startsWith('student.optimizer/'))).toBe(true);
   });
 
   it('config.json: the names of Hugging Face', async () => {
     const checkpoints = await trained('config');
     const config = JSON.parse(read(checkpoints, read(checkpoints, 'last').trim(), 'config.json')) as Record<string, unknown>;
-    expect(config).toMatchObject({ model_type: 'vit_mae', hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, decoder_hidden_size: 8, decoder_num_hidden_layers: 1, patch_size: 2, image_size: 4, num_channels: 1 });
+    expect(config).toMatchObject({
+      model_type: 'vit_mae',
+      hidden_size: 8,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      decoder_hidden_size: 8,
+      decoder_num_hidden_layers: 1,
+      patch_size: 2,
+      image_size: 4,
+      num_channels: 1,
+    });
     expect(config.architectures).toEqual(['ViTMAEForPreTraining']);
   });
 
@@ -286,7 +309,9 @@ describe('what stands in a checkpoint', () => {
   it('equal runs in different folders at different times leave equal bytes', async () => {
     const bytes = (checkpoints: string): string[] => {
       const last = read(checkpoints, 'last').trim();
-      return readdirSync(join(checkpoints, last)).sort().map((name) => readFileSync(join(checkpoints, last, name)).toString('base64'));
+      return readdirSync(join(checkpoints, last))
+        .sort()
+        .map((name) => readFileSync(join(checkpoints, last, name)).toString('base64'));
     };
     const [one, two] = [await trained('one'), await trained('two/deeper')];
     expect(bytes(two)).toEqual(bytes(one));

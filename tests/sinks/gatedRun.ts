@@ -47,7 +47,11 @@ export interface Row {
 }
 
 /** Batches of these rows, as an evaluation reads them. */
-export function labelled(rows: readonly Row[], size = 16, options: BatchOptions = {}): Observable<Batch<{ x: Column<Float32Array>; label: Column<Float32Array> }>> {
+export function labelled(
+  rows: readonly Row[],
+  size = 16,
+  options: BatchOptions = {},
+): Observable<Batch<{ x: Column<Float32Array>; label: Column<Float32Array> }>> {
   const samples = rows.map(({ x, label }) => ({ x: { data: Float32Array.from(x), shape: [x.length] } as Column<Float32Array>, label }));
   return memory(samples).pipe(batch(size, options)) as Observable<Batch<{ x: Column<Float32Array>; label: Column<Float32Array> }>>;
 }

@@ -37,7 +37,10 @@ function oracle(train: readonly Row[], test: readonly Row[], k: number): number 
 }
 
 const rowsOf = (width: number) =>
-  fc.array(fc.record({ x: fc.array(fc.integer({ min: -2, max: 2 }), { minLength: width, maxLength: width }), label: fc.integer({ min: 0, max: 3 }) }), { minLength: 1, maxLength: 14 });
+  fc.array(fc.record({ x: fc.array(fc.integer({ min: -2, max: 2 }), { minLength: width, maxLength: width }), label: fc.integer({ min: 0, max: 3 }) }), {
+    minLength: 1,
+    maxLength: 14,
+  });
 
 describe('knnAccuracy', () => {
   it('is that of a brute-force vote, ties and k beyond the rows included', () => {
@@ -58,7 +61,16 @@ describe('knnAccuracy', () => {
       { x: [100, 0], label: 0 },
       { x: [0, 0.01], label: 1 },
     ];
-    expect(knnAccuracy(features(train), features([{ x: [0.1, 1], label: 1 }, { x: [1, 0.1], label: 0 }]), 1)).toBe(1);
+    expect(
+      knnAccuracy(
+        features(train),
+        features([
+          { x: [0.1, 1], label: 1 },
+          { x: [1, 0.1], label: 0 },
+        ]),
+        1,
+      ),
+    ).toBe(1);
   });
 
   it('gives a tie of votes to the nearer class, and a tie of similarity to the earlier row', () => {
@@ -79,7 +91,16 @@ describe('knnAccuracy', () => {
   });
 
   it('a row of zeros is like nothing, and is no error', () => {
-    expect(knnAccuracy(features([{ x: [1, 0], label: 1 }, { x: [0, 1], label: 0 }]), features([{ x: [0, 0], label: 1 }]), 1)).toBe(1);
+    expect(
+      knnAccuracy(
+        features([
+          { x: [1, 0], label: 1 },
+          { x: [0, 1], label: 0 },
+        ]),
+        features([{ x: [0, 0], label: 1 }]),
+        1,
+      ),
+    ).toBe(1);
   });
 });
 
@@ -96,7 +117,10 @@ describe('knn at the end of a run', () => {
 
   it('computes features once for all evaluations of a run, and leaves no weights behind but those of the run', async () => {
     const executor = countingExecutor(await createExecutor({ backend: 'cpu', seed: 0 }));
-    const { result } = await gatedRun([knn({ model: gated, ...data }), knn({ model: gated, ...data, k: 1, name: 'nearest' }), linearProbe({ model: gated, ...data, steps: 3 })], { executor: async () => executor });
+    const { result } = await gatedRun(
+      [knn({ model: gated, ...data }), knn({ model: gated, ...data, k: 1, name: 'nearest' }), linearProbe({ model: gated, ...data, steps: 3 })],
+      { executor: async () => executor },
+    );
     expect(result).toMatchObject({ knn: 1, nearest: 1, untrained: { knn: 0.5, nearest: 0.5 } });
     const asked = executor.log.filter((line) => line.startsWith('evaluate gated'));
     // 30 rows by 16 and 10 rows by 4, for trained and untrained weights.
@@ -118,7 +142,14 @@ describe('knn at the end of a run', () => {
   it('is left out where the run is interrupted, and made up for when it goes on', async () => {
     const controller = new AbortController();
     let step = 0;
-    const stopped = await gatedRun([knn({ model: gated, ...data })], { steps: 60, signal: controller.signal, onStep: (n) => (step = n) === 2 && controller.abort() });
+    const stopped = await gatedRun([knn({ model: gated, ...data })], {
+      steps: 60,
+      signal: controller.signal,
+      onStep: (n) => {
+        step = n;
+        if (n === 2) controller.abort();
+      },
+    });
     expect(stopped.status).toBe('interrupted');
     expect(stopped.result).not.toHaveProperty('knn');
     expect(step).toBeLessThan(20);
@@ -134,8 +165,12 @@ describe('knn at the end of a run', () => {
   });
 
   it('names a label column that is not there, and those that are', async () => {
-    await expect(gatedRun([knn({ model: gated, ...data, label: 'digit' })])).rejects.toThrow(/^knn\.label: must name a numeric column with one class number a row; got "digit" \(batch of samples 0, 1, .*\)\. Columns: x, label\.$/);
-    await expect(gatedRun([knn({ model: gated, ...data, label: 'x' })])).rejects.toThrow(/^knn\.label: must name a numeric column with one class number a row; got "x"/);
+    await expect(gatedRun([knn({ model: gated, ...data, label: 'digit' })])).rejects.toThrow(
+      /^knn\.label: must name a numeric column with one class number a row; got "digit" \(batch of samples 0, 1, .*\)\. Columns: x, label\.$/,
+    );
+    await expect(gatedRun([knn({ model: gated, ...data, label: 'x' })])).rejects.toThrow(
+      /^knn\.label: must name a numeric column with one class number a row; got "x"/,
+    );
   });
 
   it('says what is wrong when it is made, not at the end of a training', () => {

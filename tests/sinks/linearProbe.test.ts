@@ -71,13 +71,25 @@ describe('linearProbe', () => {
   it('refuses options when it is made, not at the end of a training', () => {
     const rows = { model: gated, train: labelled(clusters(6, 1)), test: labelled(clusters(6, 1)) };
     expect(() => linearProbe({ ...rows, steps: 0 })).toThrow(/^linearProbe\.steps: must be an integer of at least 1; got 0\.$/);
-    expect(() => linearProbe({ ...rows, learningrate: 1 } as never)).toThrow(/^linearProbe\.learningrate: there is no such option\. Did you mean learningRate\?/);
+    expect(() => linearProbe({ ...rows, learningrate: 1 } as never)).toThrow(
+      /^linearProbe\.learningrate: there is no such option\. Did you mean learningRate\?/,
+    );
     expect(() => linearProbe({ ...rows, learningRate: -1 })).toThrow(/learningRate/);
     expect(() => linearProbe({ ...rows, weightDecay: Number.NaN })).toThrow(/weightDecay/);
   });
 
   it('refuses labels that are no class numbers', async () => {
-    const bad = (label: number) => gatedRun([linearProbe({ model: gated, train: labelled([{ x: [1], label }, { x: [2], label: 1 }]), test: labelled([{ x: [1], label: 1 }]) })]);
+    const bad = (label: number) =>
+      gatedRun([
+        linearProbe({
+          model: gated,
+          train: labelled([
+            { x: [1], label },
+            { x: [2], label: 1 },
+          ]),
+          test: labelled([{ x: [1], label: 1 }]),
+        }),
+      ]);
     await expect(bad(-1)).rejects.toThrow(/label.*class number.*got -1/);
     await expect(bad(0.5)).rejects.toThrow(/label.*class number.*got 0\.5/);
   });

@@ -47,7 +47,7 @@ import { epochs } from '../../src/operators/epochs.js';
 import { shuffle } from '../../src/operators/shuffle.js';
 import { fits } from '../../src/sources/arrow/glob.js';
 import { half } from '../../src/sources/arrow/columns.js';
-import { FileWriter } from '../../src/sinks/arrow/writing.js';
+import { FileWriter } from '../../src/sinks/arrow/writers.js';
 import { arrow, arrowBatches } from '../../src/sources/arrow.js';
 import { all, failure, ipc, openHandles, temporaryFolder, until, write } from './arrowFiles.js';
 

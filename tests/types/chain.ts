@@ -86,7 +86,10 @@ export default pipeline({ epochs: 20, batchSize: 256, color: 'green', flip: fals
   });
 
   // groupBy, share + zip, merge, partition, concat, scan: the columns are still there.
-  const grouped = digits.pipe(groupBy((b) => b.rows), mergeMap((group) => group.pipe(mask(random75))));
+  const grouped = digits.pipe(
+    groupBy((b) => b.rows),
+    mergeMap((group) => group.pipe(mask(random75))),
+  );
   const shared = grouped.pipe(share());
   zip(shared.pipe(model(vitMae())), shared).subscribe(([described, plain]) => {
     void described.program.build;
@@ -95,26 +98,42 @@ export default pipeline({ epochs: 20, batchSize: 256, color: 'green', flip: fals
     same<typeof plain.columns.tokens, Column<Float32Array>>(true);
   });
   const [few, many] = partition(shared, (b) => b.rows < 10);
-  merge(few, many, concat(shared, of<Item<typeof shared>>())).pipe(scan((sum, b) => sum + b.rows, 0)).subscribe((sum) => same<typeof sum, number>(true));
+  merge(few, many, concat(shared, of<Item<typeof shared>>()))
+    .pipe(scan((sum, b) => sum + b.rows, 0))
+    .subscribe((sum) => same<typeof sum, number>(true));
 
   // Our bounded twins infer like theirs.
-  of('a.arrow', 'b.arrow').pipe(mergeMapBounded((path) => arrow<Row>(path)), batch(32)).subscribe(({ columns }) => same<typeof columns.label, Column<Float32Array>>(true));
+  of('a.arrow', 'b.arrow')
+    .pipe(
+      mergeMapBounded((path) => arrow<Row>(path)),
+      batch(32),
+    )
+    .subscribe(({ columns }) => same<typeof columns.label, Column<Float32Array>>(true));
   zipBounded([arrow<Row>('a'), memory([{ text: 'a' }])]).subscribe(([row, text]) => {
     same<typeof row.fields.label, number>(true);
     same<typeof text.fields.text, string>(true);
   });
-  digits.pipe(mapBounded(async (b) => ({ ...b, columns: { ...b.columns, score: { data: new Float32Array(49), shape: [1, 49] } } }))).subscribe(({ columns }) => void columns.score.data);
+  digits
+    .pipe(mapBounded(async (b) => ({ ...b, columns: { ...b.columns, score: { data: new Float32Array(49), shape: [1, 49] } } })))
+    .subscribe(({ columns }) => void columns.score.data);
 
   // A hand-made mask column is as good as one of ours.
-  digits.pipe(map((b) => ({ ...b, columns: { ...b.columns, mask: { data: new Uint8Array(49), shape: [1, 49] } } })), model(vitMae())).subscribe((b) => void b.columns.label.data);
+  digits
+    .pipe(
+      map((b) => ({ ...b, columns: { ...b.columns, mask: { data: new Uint8Array(49), shape: [1, 49] } } })),
+      model(vitMae()),
+    )
+    .subscribe((b) => void b.columns.label.data);
 
   // Tensor fields keep their type, padding adds a weight.
-  memory([{ ids: { data: Int32Array.of(1), shape: [1] }, ok: true, list: [1] }]).pipe(batch(2, { last: 'pad' })).subscribe(({ columns }) => {
-    same<typeof columns.ids, Column<Int32Array<ArrayBuffer>>>(true);
-    same<typeof columns.ok, Column<Float32Array>>(true);
-    same<typeof columns.list, Carried>(true);
-    same<typeof columns.weight, Column<Float32Array>>(true);
-  });
+  memory([{ ids: { data: Int32Array.of(1), shape: [1] }, ok: true, list: [1] }])
+    .pipe(batch(2, { last: 'pad' }))
+    .subscribe(({ columns }) => {
+      same<typeof columns.ids, Column<Int32Array<ArrayBuffer>>>(true);
+      same<typeof columns.ok, Column<Float32Array>>(true);
+      same<typeof columns.list, Carried>(true);
+      same<typeof columns.weight, Column<Float32Array>>(true);
+    });
 
   // @ts-expect-error a batch that carries a program cannot be written to Arrow
   masked.pipe(model(vitMae()), arrowFile('y'));
@@ -149,5 +168,7 @@ export default pipeline({ epochs: 20, batchSize: 256, color: 'green', flip: fals
 pipeline({ sizes: [1, 2] }, () => of(1));
 
 /** Users can write down the types of their parts. */
-export const view: OperatorFunction<Sample<Row>, Batch<{ readonly image: Carried; readonly label: Column<Float32Array>; readonly caption: Carried }>> = batch(4);
+export const view: OperatorFunction<Sample<Row>, Batch<{ readonly image: Carried; readonly label: Column<Float32Array>; readonly caption: Carried }>> = batch(
+  4,
+);
 export type Finished = Stepped<Batch<{ readonly tokens: Column<Float32Array> }, Program<'loss'>>>;

@@ -5,6 +5,7 @@ import type { Recipe } from '../recipe.js';
 import { ambient, within } from './ambient.js';
 import { type StageContext, whereabouts } from './context.js';
 import { type StageOptions, enterStage } from './stage.js';
+import { subscribeAbove } from './upstream.js';
 
 /** What a work function returns when an item goes no further (it was gathered, or written and dropped). */
 export const nothing: unique symbol = Symbol('nothing');
@@ -173,6 +174,7 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
         };
         const flush = async (): Promise<B | typeof nothing> => {
           if (quiet) await place.quiet();
+          if (stopped) return nothing;
           return last.flush?.() ?? nothing;
         };
         call(flush, undefined, end);
@@ -186,26 +188,23 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
         return undefined;
       }
       const unlisten = gate.onChange(pump);
-      const upstream = within(above, () =>
-        source.subscribe({
-          next(item) {
-            try {
-              place.arrive(ambient());
-            } catch (error) {
-              fail(error, item);
-              return;
-            }
-            place.take();
-            queue.push(item);
-            pump();
-          },
-          error: (error) => subscriber.error(error),
-          complete() {
-            ended = true;
-            drain();
-          },
-        }),
-      );
+      const upstream = subscribeAbove(source, subscriber, above, {
+        next(item) {
+          try {
+            place.arrive(ambient());
+          } catch (error) {
+            fail(error, item);
+            return;
+          }
+          place.take();
+          queue.push(item);
+          pump();
+        },
+        complete() {
+          ended = true;
+          drain();
+        },
+      });
       return () => {
         stopped = true;
         unlisten();

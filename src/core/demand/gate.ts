@@ -8,6 +8,7 @@ import { type Key, rootKey } from '../key.js';
 import type { Recipe } from '../recipe.js';
 import type { Run } from '../run.js';
 import { Cursor } from '../cursor.js';
+import type { Ambient } from './ambient.js';
 import { fillUpWarning } from './fillUp.js';
 import { Place, type Unit } from './place.js';
 
@@ -33,6 +34,8 @@ export class Gate {
   readonly observe: ((place: Place, item: unknown) => void) | undefined;
   /** Batches held now, and the most there ever were. */
   batches = 0;
+  /** Places of samples that are at their limit. */
+  full = 0;
   mostBatches = 0;
   /** Sources serve nothing while this is true: a run that drains before it stops. */
   paused = false;
@@ -65,11 +68,13 @@ export class Gate {
     this.#warnAfter = warnAfter;
   }
 
-  /** Registers a stage; `downstream` is the nearest stage of ours below it, where subscribing tells. */
-  enter(name: string, recipe: Recipe, options: { unit?: Unit; limit?: number; downstream?: Place | undefined; source?: boolean } = {}): Place {
-    const { unit = 'none', limit = Number.POSITIVE_INFINITY, downstream, source = false } = options;
+  /** Registers a stage; `current` is the ambient value in which it was subscribed. */
+  enter(name: string, recipe: Recipe, options: { unit?: Unit; limit?: number; source?: boolean; current?: Ambient | undefined } = {}): Place {
+    const { unit = 'none', limit = Number.POSITIVE_INFINITY, source = false, current } = options;
     const place = new Place(this, name, recipe, unit, limit, this.#registered++, source);
-    if (downstream !== undefined) place.flowsTo(downstream, false);
+    place.dynamic = current?.upstream !== undefined || current?.downstream?.dynamic === true;
+    if (current?.downstream === undefined) place.late = current?.upstream;
+    if (current?.downstream !== undefined) place.flowsTo(current.downstream, false);
     this.#places.add(place);
     this.#version++;
     return place;
@@ -78,7 +83,7 @@ export class Gate {
   leave(place: Place): void {
     if (!this.#places.delete(place)) return;
     place.release(place.held);
-    for (const other of this.#places) other.forget(place);
+    place.unlink();
     this.#version++;
     this.changed();
   }
@@ -139,6 +144,7 @@ export class Gate {
       const next = this.cursor.settled(source).end;
       served += next;
       total += known.perEpoch * known.epochs;
+      if (known.perEpoch === 0) continue;
       epoch = Math.min(epoch, next / known.perEpoch);
       epochs = Math.max(epochs, known.epochs);
     }
@@ -177,6 +183,11 @@ export class Gate {
 
   async closed(): Promise<void> {
     while (this.#open.size > 0) await Promise.all(this.#open);
+  }
+
+  /** Something went wrong that ends nothing. */
+  warn(message: string): void {
+    this.#warn?.(message);
   }
 
   /** A collecting stage says how many samples it gathers, so that gathering is not taken for a blockage. */

@@ -6,4 +6,5 @@ export { Gate, type GateOptions } from './gate.js';
 export { Place, type Unit } from './place.js';
 export { epochOrder, served, type OrderRequest, type OrderScope, type Share } from './order.js';
 export { source, type Indexed, type Streamed } from './source.js';
+export { subscribeAbove } from './upstream.js';
 export { collecting, enterStage, stage, type Collector, type StageOptions } from './stage.js';

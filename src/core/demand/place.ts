@@ -24,9 +24,14 @@ export class Place {
   readonly isSource: boolean;
   /** The ambient value while this place emits. */
   readonly emitting: Ambient;
+  /** Subscribed while something was emitted: inside a group, behind `concat`. */
+  dynamic = false;
+  /** The place that emitted at the time, where subscribing did not tell what is below. */
+  late: Place | undefined;
   readonly #next = new Set<Place>();
-  #below: readonly Place[] = [];
-  #belowVersion = -1;
+  readonly #previous = new Set<Place>();
+  #knownBelow: readonly Place[] = [];
+  #knownVersion = -1;
   #key: Key | undefined;
 
   constructor(gate: Gate, name: string, recipe: Recipe, unit: Unit, limit: number, registration: number, isSource: boolean) {
@@ -50,31 +55,56 @@ export class Place {
     return this.#next;
   }
 
-  forget(other: Place): void {
-    this.#next.delete(other);
+  /** Takes this place out of the graph. */
+  unlink(): void {
+    for (const other of this.#previous) other.#next.delete(this);
+    for (const other of this.#next) other.#previous.delete(this);
   }
 
   /** Records that items go from here to `other`, and refuses a second stage of one name on a path. */
   flowsTo(other: Place, learnt: boolean): void {
     if (this.#next.has(other) || other === this) return;
     this.#next.add(other);
+    other.#previous.add(this);
     this.gate.flowChanged();
-    if (this.isSource) return;
-    for (const place of [other, ...other.below()]) {
+    // Known edges only: what `below` assumes before the first item would take a neighbouring branch for the same chain.
+    const below = new Map<string, Place>();
+    for (const place of [other, ...other.#reached()]) if (!place.isSource) below.set(place.name, place);
+    for (const place of [this, ...this.#ancestors()]) {
+      const twin = below.get(place.name);
       // One operator that meets itself (inside `expand`, say) is one stage; two operators of one name are not.
-      if (place.name !== this.name || place.isSource || (learnt && place.recipe === this.recipe)) continue;
+      if (twin === undefined || place.isSource || twin === place || (learnt && twin.recipe === place.recipe)) continue;
       throw new MaskflowError({
-        stage: this.name,
+        stage: place.name,
         option: 'name',
-        rule: `two stages of one chain are named ${JSON.stringify(this.name)}, and a stage's name is the key of its draws and of its state`,
-        hint: `Give one of them a name of its own: ${this.recipe.name}(…, { name: '${this.name}2' }).`,
+        rule: `two stages of one chain are named ${JSON.stringify(place.name)}, and a stage's name is the key of its draws and of its state`,
+        hint: `Give one of them a name of its own: ${place.recipe.name}(…, { name: '${place.name}2' }).`,
       });
     }
   }
 
-  /** Every place that items from here can reach. Before the first item went out: also all that registered earlier and do not lead here. */
+  /** Every place that items from here are known to reach. */
+  #known(): readonly Place[] {
+    if (this.#knownVersion === this.gate.version) return this.#knownBelow;
+    this.#knownBelow = [...this.#reached()];
+    this.#knownVersion = this.gate.version;
+    return this.#knownBelow;
+  }
+
+  /**
+   * Every place that items from here can reach. A late place, before its first item arrived somewhere: all that might be
+   * below it, but no stage of a neighbouring group, which might be waiting for this one.
+   */
   below(): readonly Place[] {
-    if (this.#belowVersion === this.gate.version) return this.#below;
+    const { late } = this;
+    if (late === undefined || this.#next.size > 0) return this.#known();
+    const above = this.#ancestors();
+    const outer = new Set(late.#known().filter((place) => place.registration < late.registration));
+    return [...this.gate.places].filter((place) => place.registration < this.registration && !above.has(place) && (!place.dynamic || outer.has(place)));
+  }
+
+  /** Every place that known edges lead to. */
+  #reached(): Set<Place> {
     const reached = new Set<Place>();
     const open: Place[] = [...this.#next];
     for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -82,24 +112,19 @@ export class Place {
       reached.add(place);
       open.push(...place.#next);
     }
-    if (this.#next.size === 0) {
-      for (const place of this.gate.places) if (place.registration < this.registration && !place.#leadsTo(this)) reached.add(place);
-    }
-    this.#below = [...reached].filter((place) => this.gate.places.has(place));
-    this.#belowVersion = this.gate.version;
-    return this.#below;
+    return reached;
   }
 
-  #leadsTo(target: Place): boolean {
-    const seen = new Set<Place>();
-    const open: Place[] = [...this.#next];
+  /** Every place that known edges come from. */
+  #ancestors(): Set<Place> {
+    const found = new Set<Place>();
+    const open: Place[] = [...this.#previous];
     for (let place = open.pop(); place !== undefined; place = open.pop()) {
-      if (place === target) return true;
-      if (seen.has(place)) continue;
-      seen.add(place);
-      open.push(...place.#next);
+      if (found.has(place) || place === this) continue;
+      found.add(place);
+      open.push(...place.#previous);
     }
-    return false;
+    return found;
   }
 
   /** An item came in: learns from whom, and counts. */
@@ -112,6 +137,7 @@ export class Place {
 
   take(): void {
     this.held++;
+    if (this.unit === 'sample' && this.held === this.limit) this.gate.full++;
     if (this.unit === 'batch') {
       this.gate.batches++;
       this.gate.mostBatches = Math.max(this.gate.mostBatches, this.gate.batches);
@@ -119,6 +145,7 @@ export class Place {
   }
 
   release(count = 1): void {
+    if (this.unit === 'sample' && this.held >= this.limit && this.held - count < this.limit) this.gate.full--;
     this.held -= count;
     if (this.unit === 'batch') this.gate.batches -= count;
     if (count > 0) this.gate.changed();
@@ -134,9 +161,24 @@ export class Place {
   /** May one more item leave here? */
   isOpen(): boolean {
     if (this.isSource && this.gate.paused) return false;
-    if (this.unit !== 'batch' && this.gate.batches >= this.gate.prefetch) return false;
-    for (const place of this.below()) if (place.unit === 'sample' && place.held >= place.limit) return false;
+    // Where no batch is held below, one may always come: what fills the budget above or beside may be waiting for it.
+    if (this.unit !== 'batch' && this.gate.batches >= this.gate.prefetch && this.#leadsToBatches()) return false;
+    if (this.gate.full === 0) return true;
+    // What is only assumed to be below might be a neighbouring branch, which in turn waits for this one.
+    for (const place of this.#known()) if (place.unit === 'sample' && place.held >= place.limit) return false;
     return true;
+  }
+
+  /** Is a batch held below? Nearest first, so that thousands of groups beside the way to it are not looked through. */
+  #leadsToBatches(): boolean {
+    const seen = new Set<Place>([this]);
+    for (const place of seen) {
+      for (const next of place.#next) {
+        if (next.unit === 'batch' && next.held > 0) return true;
+        seen.add(next);
+      }
+    }
+    return false;
   }
 
   /** Is nothing held between here and the sink? */

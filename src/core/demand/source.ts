@@ -31,6 +31,9 @@ const isIndexed = <F>(data: Indexed<F> | Streamed<F>): data is Indexed<F> => 'at
 /** How long a source may run without giving timers and signals a turn, in items. */
 const turn = 1024;
 
+/** Node's own way takes microseconds, a timer a millisecond: as long as a thousand samples. */
+const nextTurn: (go: () => void) => void = (globalThis as { setImmediate?: (go: () => void) => void }).setImmediate ?? ((go) => setTimeout(go, 0));
+
 const stored: OrderRequest = { epochs: 1, scopes: [] };
 
 /**
@@ -59,7 +62,7 @@ export function source<F>(
     }
     const gate = current?.gate ?? new Gate();
     const order = current?.order ?? stored;
-    const place = gate.enter(recipe.name, recipe, { downstream: current?.downstream, source: true });
+    const place = gate.enter(recipe.name, recipe, { current, source: true });
     const number = gate.nextSource();
     for (const scope of order.scopes) scope.sources.add(number);
     let stopped = false;
@@ -73,22 +76,46 @@ export function source<F>(
         });
       }
     };
+    let data: Indexed<F> | Streamed<F> | undefined;
+    let pending = false;
+    let giveUp = (): void => {};
+    /** What goes wrong while closing ends nothing, but somebody should know. */
+    const closing = async (work: () => unknown): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        gate.warn(inStage(recipe.name, error, 'while it was closed').message);
+      }
+    };
+    const close = (): Promise<void> => closing(() => data?.close());
+    /** `item`, or the end as soon as the subscription is over: a row may never come. */
+    const orStopped = <T>(item: Promise<T>): Promise<T | typeof end> =>
+      new Promise((resolve, reject) => {
+        pending = true;
+        giveUp = () => resolve(end);
+        const arrived =
+          <V>(tell: (value: V) => void) =>
+          (value: V): void => {
+            pending = false;
+            tell(value);
+          };
+        item.then(arrived(resolve), arrived(reject));
+      });
     const pull = async (): Promise<void> => {
-      let data: Indexed<F> | Streamed<F> | undefined;
       let samples: Pull<F> | undefined;
       try {
         data = await open();
         if (data.fingerprint !== undefined) gate.run?.data(`${number}.${recipe.name}`, data.fingerprint);
-        samples = isIndexed(data) ? indexed(data, gate, number, order, share) : streamed(data, gate, number, order);
+        samples = isIndexed(data) ? indexed(data, gate, number, order, share) : streamed(data, gate, number, order, share);
         let since = 0;
         for (;;) {
           if (!place.isOpen()) await isOpen();
           if (stopped) break;
           const next = samples.next();
-          const { done, value } = next instanceof Promise ? await next : next;
+          const { done, value } = next instanceof Promise ? await orStopped(next) : next;
           if (!stopped && !place.isOpen()) await isOpen();
           if (stopped || done) break;
-          if (++since % turn === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+          if (++since % turn === 0) await new Promise<void>(nextTurn);
           if (stopped) break;
           gate.entered();
           place.emit(subscriber, value);
@@ -98,8 +125,15 @@ export function source<F>(
         if (!stopped) within(place.emitting, () => subscriber.error(inStage(recipe.name, error)));
       } finally {
         stopped = true;
-        await samples?.stop?.();
-        await data?.close();
+        // A row that is under way ends when the data is closed, perhaps only then; otherwise the reader goes first.
+        const stop = (): Promise<void> => closing(() => samples?.stop?.());
+        if (pending) {
+          await close();
+          void stop();
+        } else {
+          await stop();
+          await close();
+        }
       }
     };
     gate.track(pull());
@@ -107,6 +141,7 @@ export function source<F>(
       stopped = true;
       unlisten();
       wake();
+      giveUp();
       gate.leave(place);
     };
   });
@@ -165,13 +200,19 @@ function indexed<F>(data: Indexed<F>, gate: Gate, number: number, order: OrderRe
   return { next };
 }
 
-function streamed<F>(data: Streamed<F>, gate: Gate, number: number, order: OrderRequest): Pull<F> {
-  const iterator = streamedSamples(data, gate, number, order);
+function streamed<F>(data: Streamed<F>, gate: Gate, number: number, order: OrderRequest, share: Share): Pull<F> {
+  const iterator = streamedSamples(data, gate, number, order, share);
   return { next: () => iterator.next() as Promise<{ done: boolean; value: Sample<F> }>, stop: () => iterator.return() };
 }
 
 /** Rows in order, or through a shuffle buffer: each next one is a keyed choice of `buffer` rows read ahead. */
-async function* streamedSamples<F>(data: Streamed<F>, gate: Gate, number: number, order: OrderRequest): AsyncGenerator<Sample<F>, void> {
+async function* streamedSamples<F>(
+  data: Streamed<F>,
+  gate: Gate,
+  number: number,
+  order: OrderRequest,
+  { rank, world }: Share,
+): AsyncGenerator<Sample<F>, void> {
   const settled = gate.cursor.settled(number);
   const key = fold(fold(gate.root, 'order'), number);
   const buffer = order.shuffle?.buffer ?? 1;
@@ -197,7 +238,9 @@ async function* streamedSamples<F>(data: Streamed<F>, gate: Gate, number: number
     };
     let id = 0;
     for await (const fields of data.rows(epoch)) {
-      waiting.push({ id: id++, fields });
+      const row = id++;
+      if (row % world !== rank) continue;
+      waiting.push({ id: row, fields });
       if (waiting.length < buffer) continue;
       const sample = leave();
       if (sample !== undefined) yield sample;

@@ -6,6 +6,7 @@ import { type Ambient, ambient, within } from './ambient.js';
 import { type StageContext, whereabouts } from './context.js';
 import { Gate } from './gate.js';
 import type { Unit } from './place.js';
+import { subscribeAbove } from './upstream.js';
 
 export interface StageOptions {
   /** The stage's name in its chain: key of its draws and state, and what errors call it. Default: the recipe's. */
@@ -32,7 +33,7 @@ export function enterStage(
       hint: `Write source.pipe(epochs(n), shuffle(), …, batch(size), …).`,
     });
   }
-  const place = gate.enter(name, recipe, { ...held, downstream: current?.downstream });
+  const place = gate.enter(name, recipe, { ...held, current });
   const order = current?.order;
   return { context: { gate, place, key: place.key }, above: { gate, downstream: place, ...(order === undefined ? {} : { order }) } };
 }
@@ -72,7 +73,7 @@ export function collecting<A, B>(
       const { context, above } = enterStage(recipe, options);
       const { place, gate } = context;
       if (options.samples !== undefined) gate.expect(options.samples);
-      const fail = (error: unknown, item?: A): void => subscriber.error(inStage(place.name, error, whereabouts(item)));
+      const fail = (error: unknown, item?: A): void => within(place.emitting, () => subscriber.error(inStage(place.name, error, whereabouts(item))));
       const emit = (item: B): void => {
         place.emit(subscriber, item);
       };
@@ -84,32 +85,29 @@ export function collecting<A, B>(
         fail(error);
         return undefined;
       }
-      const upstream = within(above, () =>
-        source.subscribe({
-          next(item) {
+      const upstream = subscribeAbove(source, subscriber, above, {
+        next(item) {
+          try {
+            place.arrive(ambient());
+            collector.next(item);
+          } catch (error) {
+            fail(error, item);
+          }
+        },
+        complete() {
+          const end = (): void => {
+            if (subscriber.closed) return;
             try {
-              place.arrive(ambient());
-              collector.next(item);
+              collector.complete?.();
+              within(place.emitting, () => subscriber.complete());
             } catch (error) {
-              fail(error, item);
+              fail(error);
             }
-          },
-          error: (error) => subscriber.error(error),
-          complete() {
-            const end = (): void => {
-              if (subscriber.closed) return;
-              try {
-                collector.complete?.();
-                within(place.emitting, () => subscriber.complete());
-              } catch (error) {
-                fail(error);
-              }
-            };
-            if (collector.position === undefined) end();
-            else gate.endInOrder(collector.position(), end);
-          },
-        }),
-      );
+          };
+          if (collector.position === undefined) end();
+          else gate.endInOrder(collector.position(), end);
+        },
+      });
       return () => {
         upstream.unsubscribe();
         gate.leave(place);

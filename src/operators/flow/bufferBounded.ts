@@ -1,6 +1,6 @@
 // buffer with demand: RxJS's own gathers without bound while its notifier is silent.
 import { Observable, type OperatorFunction } from 'rxjs';
-import { ambient, enterStage, within } from '../../core/demand/index.js';
+import { ambient, enterStage, subscribeAbove, within } from '../../core/demand/index.js';
 import { inStage } from '../../core/errors.js';
 import { checkInteger, checkOptions } from '../../core/options.js';
 import { recipe } from '../../core/recipe.js';
@@ -29,32 +29,36 @@ export function bufferBounded<T>(notifier: Observable<unknown>, options: BufferB
       const { context, above } = enterStage(made, { name, per: 'sample' }, { unit: 'sample', limit });
       const { place, gate } = context;
       let gathered: T[] = [];
+      let silent = false;
       const send = (): void => {
         const items = gathered;
         gathered = [];
         place.release(items.length);
         place.emit(subscriber, items);
       };
-      const bell = within(undefined, () => notifier.subscribe({ next: send, error: (error) => subscriber.error(inStage(name, error)) }));
-      const upstream = within(above, () =>
-        source.subscribe({
-          next(item) {
-            try {
-              place.arrive(ambient());
-            } catch (error) {
-              subscriber.error(inStage(name, error));
-              return;
-            }
-            place.take();
-            gathered.push(item);
-          },
-          error: (error) => subscriber.error(error),
-          complete() {
-            if (gathered.length > 0) send();
-            within(place.emitting, () => subscriber.complete());
-          },
-        }),
-      );
+      /** Once the notifier has ended nobody else empties a full buffer. */
+      const sendFull = (): void => {
+        silent = true;
+        if (gathered.length >= limit) send();
+      };
+      const bell = within(undefined, () => notifier.subscribe({ next: send, error: (error) => subscriber.error(inStage(name, error)), complete: sendFull }));
+      const upstream = subscribeAbove(source, subscriber, above, {
+        next(item) {
+          try {
+            place.arrive(ambient());
+          } catch (error) {
+            subscriber.error(inStage(name, error));
+            return;
+          }
+          place.take();
+          gathered.push(item);
+          if (silent) sendFull();
+        },
+        complete() {
+          if (gathered.length > 0) send();
+          within(place.emitting, () => subscriber.complete());
+        },
+      });
       return () => {
         bell.unsubscribe();
         upstream.unsubscribe();

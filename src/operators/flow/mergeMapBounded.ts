@@ -1,6 +1,6 @@
 // mergeMap with demand: RxJS's own subscribes to every inner stream at once or queues outer items without bound.
-import { Observable, type ObservableInput, type OperatorFunction, type Subscription, from } from 'rxjs';
-import { ambient, enterStage, within } from '../../core/demand/index.js';
+import { Observable, type ObservableInput, type OperatorFunction, Subject, type Subscription, from, takeUntil } from 'rxjs';
+import { ambient, enterStage, subscribeAbove, within } from '../../core/demand/index.js';
 import { inStage } from '../../core/errors.js';
 import { checkInteger, checkOptions } from '../../core/options.js';
 import { recipe } from '../../core/recipe.js';
@@ -31,18 +31,28 @@ export function mergeMapBounded<A, B>(project: (item: A, index: number) => Obser
       const { place, gate } = context;
       // Inner sources flow to what is below this stage, never through its own limit: they would wait for themselves.
       const inside = { gate, ...(outside?.downstream === undefined ? {} : { downstream: outside.downstream }) };
+      let stopped = false;
       const inner = new Set<Subscription>();
+      const stop = new Subject<void>();
+      subscriber.add(() => {
+        stopped = true;
+        stop.next();
+      });
       const queue: A[] = [];
       let index = 0;
       let running = 0;
       let ended = false;
-      let stopped = false;
       const fail = (error: unknown): void => subscriber.error(inStage(name, error));
       const endIfDone = (): void => {
         if (ended && place.held === 0 && !stopped) within(place.emitting, () => subscriber.complete());
       };
+      let pumping = false;
       const pump = (): void => {
+        // Inner streams that end at once call back from inside of the loop.
+        if (pumping) return;
+        pumping = true;
         while (!stopped && running < concurrency && queue.length > 0) start(queue.shift() as A);
+        pumping = false;
       };
       const start = (item: A): void => {
         running++;
@@ -54,8 +64,9 @@ export function mergeMapBounded<A, B>(project: (item: A, index: number) => Obser
         };
         try {
           const stream = from(project(item, index++));
-          const subscription = within(inside, () =>
-            stream.subscribe({
+          let subscription: Subscription | undefined;
+          subscription = within(inside, () =>
+            stream.pipe(takeUntil(stop)).subscribe({
               next(value) {
                 // What a source of ours emits keeps its own upstream; a promise's value comes from this stage.
                 if (ambient() === undefined) place.emit(subscriber, value);
@@ -63,7 +74,8 @@ export function mergeMapBounded<A, B>(project: (item: A, index: number) => Obser
               },
               error: fail,
               complete() {
-                inner.delete(subscription as Subscription);
+                if (stopped) return;
+                if (subscription !== undefined) inner.delete(subscription);
                 done();
               },
             }),
@@ -73,28 +85,24 @@ export function mergeMapBounded<A, B>(project: (item: A, index: number) => Obser
           fail(error);
         }
       };
-      const upstream = within(above, () =>
-        source.subscribe({
-          next(item) {
-            try {
-              place.arrive(ambient());
-            } catch (error) {
-              fail(error);
-              return;
-            }
-            place.take();
-            queue.push(item);
-            pump();
-          },
-          error: (error) => subscriber.error(error),
-          complete() {
-            ended = true;
-            endIfDone();
-          },
-        }),
-      );
+      const upstream = subscribeAbove(source, subscriber, above, {
+        next(item) {
+          try {
+            place.arrive(ambient());
+          } catch (error) {
+            fail(error);
+            return;
+          }
+          place.take();
+          queue.push(item);
+          pump();
+        },
+        complete() {
+          ended = true;
+          endIfDone();
+        },
+      });
       return () => {
-        stopped = true;
         upstream.unsubscribe();
         for (const subscription of inner) subscription.unsubscribe();
         gate.leave(place);

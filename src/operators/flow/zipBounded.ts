@@ -28,6 +28,10 @@ export function zipBounded<const T extends readonly Observable<unknown>[]>(
   checkInteger('zipBounded', 'limit', limit);
   type Tuple = { -readonly [K in keyof T]: T[K] extends Observable<infer V> ? V : never };
   return new Observable<Tuple>((subscriber) => {
+    if (inputs.length === 0) {
+      subscriber.complete();
+      return undefined;
+    }
     const queues: unknown[][] = inputs.map(() => []);
     const ended = inputs.map(() => false);
     const places: Place[] = [];

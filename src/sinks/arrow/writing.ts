@@ -1,5 +1,5 @@
 // A pass-through stage that writes each batch before it hands it on, so that demand holds and nothing piles up.
-import { Message, RecordBatchFileWriter, RecordBatchStreamWriter, type Schema } from 'apache-arrow';
+import type { Schema } from 'apache-arrow';
 import type { Observable } from 'rxjs';
 import { type ToRecordBatchOptions, toRecordBatch } from '../../core/arrow/index.js';
 import type { Batch } from '../../core/batch.js';
@@ -8,6 +8,7 @@ import { MaskflowError } from '../../core/errors.js';
 import { check, checkOptions } from '../../core/options.js';
 import { recipe } from '../../core/recipe.js';
 import type { Target } from './target.js';
+import { FileWriter, StreamWriter } from './writers.js';
 
 export interface ArrowSinkOptions extends Pick<ToRecordBatchOptions, 'origins' | 'lists'> {
   /** Stage name; default that of the sink. */
@@ -16,40 +17,6 @@ export interface ArrowSinkOptions extends Pick<ToRecordBatchOptions, 'origins' |
 
 /** Passes batches through unchanged. Batches that carry a program (behind model and loss) are refused. */
 export type ArrowSink = <C>(source: Observable<Batch<C>>) => Observable<Batch<C>>;
-
-type Bytes = ArrayBufferView | ArrayBufferLike;
-
-/** Arrow's writers with their byte queue replaced by a list that is emptied after each batch: its parts are views of the columns. */
-export class FileWriter extends RecordBatchFileWriter {
-  parts: Uint8Array[] = [];
-  /** Arrow's writer leaves the schema out at the beginning, where the format wants it and readers of pipes need it. */
-  protected override _writeSchema(schema: Schema): this {
-    super._writeSchema(schema);
-    return this._writeMessage(Message.from(schema));
-  }
-  protected override _write(chunk: Bytes): this {
-    return keep(this, chunk, this._started, (count) => {
-      this._position += count;
-    });
-  }
-}
-class StreamWriter extends RecordBatchStreamWriter {
-  parts: Uint8Array[] = [];
-  protected override _write(chunk: Bytes): this {
-    return keep(this, chunk, this._started, (count) => {
-      this._position += count;
-    });
-  }
-}
-
-function keep<W extends { parts: Uint8Array[] }>(writer: W, chunk: Bytes, started: boolean, advance: (count: number) => void): W {
-  const bytes = ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(chunk);
-  if (started && bytes.byteLength > 0) {
-    writer.parts.push(bytes);
-    advance(bytes.byteLength);
-  }
-  return writer;
-}
 
 /** The stage behind `arrowFile` and `arrowStream`. */
 export function writing(sink: string, path: string, format: 'file' | 'stream', options: ArrowSinkOptions, open: () => Promise<Target>): ArrowSink {

@@ -5,7 +5,7 @@ import { type Data as ArrowData, DataType, type Field, Type } from 'apache-arrow
 import { innermost, laidOut, tensorLayout } from '../../core/arrow/tensor.js';
 import type { Column, Data } from '../../core/batch.js';
 import { MaskflowError } from '../../core/errors.js';
-import { damaged } from './scan.js';
+import { damaged } from './damaged.js';
 
 export type Read = (row: number) => unknown;
 

@@ -2,7 +2,7 @@
 // be decoded from one read of its bytes, over which all its columns are views. Dictionaries are decoded once and stay.
 import { type RecordBatch, RecordBatchReader, type RecordBatchStreamReader } from 'apache-arrow';
 import { MaskflowError } from '../../core/errors.js';
-import { damaged } from './scan.js';
+import { damaged } from './damaged.js';
 
 export class Decoder {
   readonly #schema: Uint8Array;

@@ -8,7 +8,8 @@ import type { BadSamples } from './badSamples.js';
 import { Decoder } from './decoder.js';
 import { type Fields, checkSameSchema, chosen, rowsOf, signature } from './rows.js';
 import { fingerprint } from './fingerprint.js';
-import { type BatchBlock, type Contents, type ReadAt, located, scan } from './scan.js';
+import { located } from './damaged.js';
+import { type BatchBlock, type Contents, type ReadAt, scan } from './scan.js';
 
 const openAtMost = 64;
 /** One read call takes at most 2^31 − 1 bytes. */

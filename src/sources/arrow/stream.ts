@@ -4,7 +4,8 @@ import type { Readable } from 'node:stream';
 import type { RecordBatch } from 'apache-arrow';
 import { MaskflowError } from '../../core/errors.js';
 import { Decoder } from './decoder.js';
-import { damaged, headerOf, located, notArrow, prefixOf } from './scan.js';
+import { damaged, located } from './damaged.js';
+import { headerOf, notArrow, prefixOf } from './scan.js';
 
 /** Exact numbers of bytes from a stream of chunks of any size. */
 class Bytes {

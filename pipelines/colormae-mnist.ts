@@ -26,27 +26,36 @@ import {
 } from 'maskflow';
 import { type Digit, mnistDigits } from './data/mnistDigits.js';
 
+/** Mean and standard deviation of the training pixels. */
+const pixels = { mean: 0.1307, std: 0.3081 };
+
 export default pipeline(
-  { epochs: 8, steps: Number.POSITIVE_INFINITY, batchSize: 128, color: 'green', ratio: 0.75, patch: 7 },
+  { epochs: 30, steps: Number.POSITIVE_INFINITY, batchSize: 64, color: 'green', ratio: 0.75, patch: 7 },
   ({ epochs: n, steps, batchSize, color, ratio, patch, prepared, out }) => {
-    const view = image({ size: 28, channels: 1 });
-    const digits = arrow<Digit>(prepared('mnist-train', mnistDigits('train'))).pipe(epochs(n), shuffle(), view, batch(batchSize), patchify(patch));
+    const view = image({ size: 28, channels: 1, normalize: pixels });
+    const digits = arrow<Digit>(prepared('mnist-train', mnistDigits('train'))).pipe(
+      epochs(n),
+      shuffle(),
+      view,
+      batch(batchSize, { last: 'drop' }),
+      patchify(patch),
+    );
 
     const encoder = vitMae({ width: 48, depth: 2, heads: 4, decoder: { width: 32, depth: 1, heads: 4 } });
     const trained = digits.pipe(
       mask(colorNoise({ color: color as 'green', ratio })),
       model(encoder),
       loss(patchReconstruction({ normalize: false })),
-      train(adamw({ learningRate: cosine({ peak: 2e-3, warmup: 50 }) }), { clip: 1, steps }),
+      train(adamw({ learningRate: cosine({ peak: 4e-3, warmup: 50 }) }), { clip: 1, steps }),
     );
 
     const labelled = (split: 'train' | 'test') => arrow<Digit>(prepared(`mnist-${split}`, mnistDigits(split))).pipe(view, batch(250), patchify(patch));
     const data = { train: labelled('train'), test: labelled('test') };
     return trained.pipe(
-      checkpoint(out('checkpoints'), { every: 100 }),
+      checkpoint(out('checkpoints'), { every: 500 }),
       metrics(out('metrics.jsonl')),
       tensorboard(out('.')),
-      pictures(out('pictures'), { every: 200 }),
+      pictures(out('pictures'), { every: 500, ...pixels }),
       progress(),
       knn({ model: encoder, ...data }),
       linearProbe({ model: encoder, ...data }),

@@ -84,10 +84,10 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
           settle(new Failure(error, item));
           return;
         }
-        if (!(result instanceof Promise)) {
-          settle(result);
-          return;
-        }
+        if (result instanceof Promise) later(result, item, settle);
+        else settle(result);
+      };
+      const later = (result: Promise<B | typeof nothing>, item: A | undefined, settle: (result: B | typeof nothing | Failure<A>) => void): void => {
         const promise = result.then(
           (value) => {
             working.delete(promise);
@@ -135,22 +135,42 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
         };
         call(() => (worker as Worker<A, B>).after?.(item)?.then(() => nothing) ?? nothing, item, done);
       };
+      const finishing =
+        (index: number) =>
+        (result: B | typeof nothing | Failure<A>): void => {
+          running--;
+          finished.set(index, result);
+        };
+      /** The short way where nothing is held: a result that is there at once is passed on without being queued. */
+      const atOnce = (item: A): boolean => {
+        if (quiet || draining || place.held > 0 || worker === undefined || worker.after !== undefined) return false;
+        if (per === 'sample' && !place.isOpen()) return false;
+        let result: B | typeof nothing | Promise<B | typeof nothing>;
+        try {
+          result = worker.work(item);
+        } catch (error) {
+          fail(error, item);
+          return true;
+        }
+        if (result instanceof Promise) {
+          place.take();
+          running++;
+          later(result, item, finishing(started++));
+          return true;
+        }
+        draining = true;
+        emit(result);
+        draining = false;
+        return true;
+      };
       const pump = (): void => {
         // What is finished leaves first: it is held below by the time that a quiet stage asks whether it may go on.
         drain();
         while (!stopped && running < concurrency && queue.length > 0 && !place.busy && (!quiet || place.isQuiet())) {
           const item = queue.shift() as A;
-          const index = started++;
           running++;
           if (worker?.after !== undefined) passed = { item };
-          call(
-            () => (worker as Worker<A, B>).work(item),
-            item,
-            (result) => {
-              running--;
-              finished.set(index, result);
-            },
-          );
+          call(() => (worker as Worker<A, B>).work(item), item, finishing(started++));
           drain();
         }
       };
@@ -196,6 +216,7 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
             fail(error, item);
             return;
           }
+          if (atOnce(item)) return;
           place.take();
           queue.push(item);
           pump();

@@ -14,9 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-# This file bears the library's name, and its folder comes first on the path.
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
-
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file

@@ -20,9 +20,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-# This file bears the library's name, and its folder comes first on the path.
-sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
-
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,11 +12,7 @@ Prints one JSON object; exit code 1 where something differs. Needs torch, transf
 """
 
 import json
-import os
 import sys
-
-# Scripts beside this one bear the names of the formats that they check; they must not shadow the packages.
-sys.path = [entry for entry in sys.path if os.path.abspath(entry or ".") != os.path.dirname(os.path.abspath(__file__))]
 
 import torch  # noqa: E402
 from transformers import ViTMAEForPreTraining  # noqa: E402

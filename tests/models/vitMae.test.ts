@@ -91,6 +91,37 @@ describe('parameters', () => {
     ]);
   });
 
+  test('first values are those of the MAE card: Xavier uniform, zeros and ones, N(0, 0.02²)', () => {
+    const values = firstValues(parameters, 1);
+    const largest = (name: string): number => (values[name] as Float32Array).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+    // The projection counts as [width, patchDim]; query, key and value as one matrix [3 · width, width].
+    const fans: Record<string, number> = {
+      'vit.embeddings.patch_embeddings.projection.weight': 8 + 18,
+      'vit.encoder.layer.1.attention.attention.value.weight': 4 * 8,
+      'vit.encoder.layer.1.attention.output.dense.weight': 2 * 8,
+      'vit.encoder.layer.1.intermediate.dense.weight': 8 + 32,
+      'vit.encoder.layer.1.output.dense.weight': 8 + 32,
+      'decoder.decoder_embed.weight': 8 + 12,
+      'decoder.decoder_layers.0.attention.attention.query.weight': 4 * 12,
+      'decoder.decoder_pred.weight': 12 + 18,
+    };
+    for (const [name, fan] of Object.entries(fans)) {
+      const bound = Math.sqrt(6 / fan);
+      expect(largest(name), name).toBeLessThanOrEqual(bound * (1 + 1e-6));
+      // At least 64 uniforms, all below 0.75 of the bound: 0.75^64 = 1e-8.
+      expect(largest(name), name).toBeGreaterThan(0.75 * bound);
+    }
+    for (const [name, data] of Object.entries(values)) {
+      if (name.endsWith('bias')) expect(new Set(data), name).toEqual(new Set([0]));
+      if (/norm.*\.weight$/.test(name)) expect(new Set(data), name).toEqual(new Set([1]));
+    }
+    const tokens = [...(values['vit.embeddings.cls_token'] as Float32Array), ...(values['decoder.mask_token'] as Float32Array)];
+    // Σ z² of 20 normals lies outside [2.4, 66] with probability below 2e-6.
+    const chiSquare = tokens.reduce((sum, v) => sum + (v / 0.02) ** 2, 0);
+    expect(chiSquare).toBeGreaterThan(2.4);
+    expect(chiSquare).toBeLessThan(66);
+  });
+
   test('config.json speaks of the model as ViTMAEConfig does', () => {
     expect(program.config(signature)).toEqual({
       architectures: ['ViTMAEForPreTraining'],

@@ -1,4 +1,4 @@
-// pyarrow reads what we write (tensors as numpy arrays), and we read what pyarrow writes: bench/interop/arrow.py.
+// pyarrow reads what we write (tensors as numpy arrays), and we read what pyarrow writes: bench/interop/checkArrow.py.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ import { arrow } from '../../src/sources/index.js';
 import { all, failure, temporaryFolder } from '../sources/arrowFiles.js';
 
 const python = process.env.MASKFLOW_PYTHON ?? 'python3';
-const script = fileURLToPath(new URL('../../bench/interop/arrow.py', import.meta.url));
+const script = fileURLToPath(new URL('../../bench/interop/checkArrow.py', import.meta.url));
 const call = (...args: string[]): string => execFileSync(python, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 let present = true;
 try {

@@ -1,7 +1,7 @@
 """Arrow files to and from pyarrow.
 
-    python bench/interop/arrow.py write DIR    writes files that maskflow reads
-    python bench/interop/arrow.py check FILE   reads a file that maskflow wrote, tensors as numpy arrays
+    python bench/interop/checkArrow.py write DIR    writes files that maskflow reads
+    python bench/interop/checkArrow.py check FILE   reads a file that maskflow wrote, tensors as numpy arrays
 
 Needs pyarrow >= 15 and numpy (in an environment outside of the repository). Both sides agree on the contents by the
 formulas below; `check` exits with 1 and says what differs. tests/sinks/arrowInterop.test.ts runs both.

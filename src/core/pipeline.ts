@@ -52,7 +52,7 @@ export function resolveOptions<P extends Readonly<Record<string, OptionValue>>>(
         option: name,
         rule: 'there is no such option',
         hint: `${near ? `Did you mean ${near}? ` : ''}Options: ${Object.entries(defaults)
-          .map(([key, v]) => `${key}=${v}`)
+          .map(([key, v]) => `${key}=${v === Number.POSITIVE_INFINITY ? 'none' : v}`)
           .join(', ')}.`,
       });
     }

@@ -27,8 +27,8 @@ describe('resolveOptions', () => {
     expect(defaults.epochs).toBe(20);
   });
   it.each<[Record<string, unknown>, string]>([
-    [{ epoch: 3 }, 'pipeline.epoch: there is no such option. Did you mean epochs? Options: epochs=20, steps=Infinity, color=green, resume=false.'],
-    [{ temperature: 3 }, 'pipeline.temperature: there is no such option. Options: epochs=20, steps=Infinity, color=green, resume=false.'],
+    [{ epoch: 3 }, 'pipeline.epoch: there is no such option. Did you mean epochs? Options: epochs=20, steps=none, color=green, resume=false.'],
+    [{ temperature: 3 }, 'pipeline.temperature: there is no such option. Options: epochs=20, steps=none, color=green, resume=false.'],
     [{ epochs: 'many' }, 'pipeline.epochs: must be a number; got "many". Its default is 20.'],
     [{ epochs: '' }, 'pipeline.epochs: must be a number; got "". Its default is 20.'],
     [{ epochs: Number.NaN }, 'pipeline.epochs: must be a number; got NaN. Its default is 20.'],

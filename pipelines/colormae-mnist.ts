@@ -1,5 +1,6 @@
 // A small masked autoencoder on real handwritten digits, with ColorMAE's masks: `npm start` runs this file.
 import {
+  type Color,
   adamw,
   arrow,
   batch,
@@ -43,7 +44,7 @@ export default pipeline(
 
     const encoder = vitMae({ width: 48, depth: 2, heads: 4, decoder: { width: 32, depth: 1, heads: 4 } });
     const trained = digits.pipe(
-      mask(colorNoise({ color: color as 'green', ratio })),
+      mask(colorNoise({ color: color as Color, ratio })),
       model(encoder),
       loss(patchReconstruction({ normalize: false })),
       train(adamw({ learningRate: cosine({ peak: 4e-3, warmup: 50 }) }), { clip: 1, steps }),

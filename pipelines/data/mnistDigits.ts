@@ -11,7 +11,7 @@ export interface Digit {
   readonly label: number;
 }
 
-/** Every fifth digit of each class is for testing (2,000), the others are for training (8,000). */
+/** Every fifth digit of each class is for testing (1,996), the others are for training (8,004). */
 export type Split = 'train' | 'test';
 
 /** Writes one split to an Arrow file; what a pipeline hands to `prepared`. */

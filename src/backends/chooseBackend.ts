@@ -53,7 +53,11 @@ export async function chooseBackend(
       passedOver.set(entry.name, error instanceof Error ? error.message : String(error));
     }
   }
-  throw new MaskflowError({ stage: 'backend', rule: `none of the backends works here: ${[...passedOver.values()].join(' ') || 'the table is empty'}` });
+  throw new MaskflowError({
+    stage: 'backend',
+    rule: `none of the backends works here: ${[...passedOver.values()].join(' ') || 'the table is empty'}`,
+    hint: 'Install the packages again (npm ci), or force one to see its own error: --backend cpu.',
+  });
 }
 
 function entryOf(name: string, option: string, table: readonly BackendEntry[]): BackendEntry {

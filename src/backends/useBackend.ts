@@ -22,6 +22,11 @@ export function useBackend(name: string): void {
   // For a backend that has been initialised, tfjs does all of this before its first await.
   void tf.setBackend(name);
   if (tf.getBackend() !== name) {
-    throw new MaskflowError({ stage: 'backend', rule: `tfjs was asked for ${name} and uses another backend`, value: tf.getBackend() });
+    throw new MaskflowError({
+      stage: 'backend',
+      rule: `tfjs was asked for ${name} and uses another backend`,
+      value: tf.getBackend(),
+      hint: 'Two copies of @tensorflow/tfjs may be installed: npm ls @tensorflow/tfjs shows them.',
+    });
   }
 }

@@ -40,6 +40,7 @@ export function batch<F extends object>(size: number, options: BatchOptions = {}
   checkOptions('batch', options, ['last', 'crossEpochs', 'name']);
   const { last = 'keep', crossEpochs = false, name = 'batch' } = options;
   checkInteger('batch', 'size', size);
+  check(typeof crossEpochs === 'boolean', 'batch', 'crossEpochs', 'must be true or false', crossEpochs);
   check(['keep', 'drop', 'pad'].includes(last), 'batch', 'last', "must be 'keep', 'drop' or 'pad'", last);
   const made = recipe('maskflow/operators', 'batch', { size, last, crossEpochs });
   return collecting<Sample<F>, Batch<Columnar<F>>>(made, { name, per: 'batch', samples: size }, ({ gate }, emit) => {

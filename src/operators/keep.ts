@@ -1,7 +1,7 @@
 import type { MonoTypeOperatorFunction } from 'rxjs';
 import type { Origin } from '../core/batch.js';
 import { collecting } from '../core/demand/index.js';
-import { checkOptions } from '../core/options.js';
+import { check, checkOptions } from '../core/options.js';
 import { recipe } from '../core/recipe.js';
 
 export interface KeepOptions {
@@ -27,6 +27,7 @@ export function originsOf(item: WithOrigins): readonly Origin[] {
 export function keep<T extends WithOrigins>(predicate: (item: T) => boolean, options: KeepOptions = {}): MonoTypeOperatorFunction<T> {
   checkOptions('keep', options, ['name']);
   const { name = 'keep' } = options;
+  check(typeof predicate === 'function', 'keep', 'predicate', 'must be a function of the item', predicate);
   // A plain filter may stand on either side of `batch`; it lets orders travel where samples flow.
   return collecting<T, T>(recipe('maskflow/operators', 'keep', { predicate: String(predicate) }), { name, per: 'sample' }, ({ gate }, emit) => {
     let dropped: Origin[] = [];

@@ -23,6 +23,7 @@ export interface LossOptions {
 export function loss<Needs extends string>(term: LossTerm<Needs>, options: LossOptions = {}): LossStage<Needs> {
   checkOptions('loss', options, ['weight', 'name']);
   const { weight = 1, name = 'loss' } = options;
+  check(typeof term?.build === 'function', 'loss', 'term', 'must be a loss term', term, 'Write loss(patchReconstruction()).');
   check(Number.isFinite(weight) && weight >= 0, 'loss', 'weight', 'must be a finite number of at least 0', weight);
   const composed = new WeakMap<Program, Program>();
   const operator = stage<AnyBatch, AnyBatch>(recipe('maskflow/operators', 'loss', { term: term.recipe, weight }), { name, per: 'batch' }, () => (batch) => {

@@ -1,6 +1,6 @@
 import type { AnyBatch } from '../core/batch.js';
 import { stage } from '../core/demand/index.js';
-import { checkOptions } from '../core/options.js';
+import { check, checkOptions } from '../core/options.js';
 import type { Program } from '../core/program.js';
 import { recipe } from '../core/recipe.js';
 import type { ModelStage } from './stages.js';
@@ -20,6 +20,7 @@ export interface ModelOptions {
 export function model<In, Out extends string>(program: Program<Out>, options: ModelOptions = {}): ModelStage<In, Out> {
   checkOptions('model', options, ['name']);
   const { name = 'model' } = options;
+  check(typeof program?.build === 'function', 'model', 'program', 'must be a model', program, 'Write model(vitMae({ width: 96 })).');
   const operator = stage<AnyBatch, AnyBatch>(recipe('maskflow/operators', 'model', { model: program.recipe }), { name, per: 'batch' }, () => (batch) => {
     const prepared = program.prepare?.(batch);
     return { ...batch, ...(prepared === undefined ? {} : { columns: { ...batch.columns, ...prepared } }), program };

@@ -1,2 +1,3 @@
 export { type RunRecord, type RunStatus, type StageRecord, chooseFolder, readRecord } from './folder.js';
 export { type RunOptions, type RunResult, run } from './run.js';
+export { type PipelineDescription, type StageDescription, describePipeline } from './describe.js';

@@ -9,7 +9,7 @@ import { Cursor } from '../core/cursor.js';
 import { Gate, enterRun, within } from '../core/demand/index.js';
 import { MaskflowError, inStage } from '../core/errors.js';
 import type { Files } from '../core/files.js';
-import { checkInteger } from '../core/options.js';
+import { checkInteger, checkOptions } from '../core/options.js';
 import { type OptionValue, type Pipeline, resolveOptions } from '../core/pipeline.js';
 import type { Executor } from '../core/program.js';
 import { restoreWeights } from '../sinks/checkpoint.js';
@@ -60,6 +60,21 @@ export interface RunResult {
  */
 export async function run<P extends Readonly<Record<string, OptionValue>>>(pipeline: Pipeline<P>, options: RunOptions): Promise<RunResult> {
   const { name, prefetch = 4, signal, say = () => {}, files = nodeFiles, resume = false } = options;
+  checkOptions('run', options, [
+    'name',
+    'options',
+    'seed',
+    'backend',
+    'allowSoftware',
+    'out',
+    'resume',
+    'prefetch',
+    'signal',
+    'say',
+    'preparedFolder',
+    'executor',
+    'files',
+  ]);
   checkInteger('run', 'prefetch', prefetch);
   resolveOptions(pipeline.defaults, options.options ?? {});
   const folder = chooseFolder(name, { out: options.out, resume });
@@ -70,6 +85,7 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
   const backend = options.backend ?? before?.backend;
   // 1. A run that is done is not touched; one that another process is in is refused.
   if (before?.status === 'done' && !extended(before, resolved)) {
+    refuseChanges(before, { options: written(resolved), seed, backend: backend ?? before.backend });
     say(`${folder} is done; nothing to resume.`);
     const restored = readCheckpoint(folder);
     return { status: 'done', folder, step: restored?.state.step ?? 0, result: await readJson(join(folder, 'result.json')) };
@@ -102,7 +118,7 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
   const record: Mutable<RunRecord> = {
     pipeline: name,
     status: 'running',
-    options: Object.fromEntries(Object.entries(resolved).map(([key, value]) => [key, plain(value)])),
+    options: written(resolved),
     seed,
     backend: executor.backend,
     prefetch,
@@ -259,6 +275,11 @@ function inStageOf<T>(stage: string, work: () => T): T {
 /** More epochs or steps than a finished run had. */
 function extended(before: RunRecord, now: Readonly<Record<string, unknown>>): boolean {
   return ['epochs', 'steps'].some((name) => name in now && JSON.stringify(before.options[name]) !== JSON.stringify(plain(now[name])));
+}
+
+/** Options as run.json has them. */
+function written(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, plain(value)]));
 }
 
 /** Options of an earlier run, as a pipeline takes them. */

@@ -1,8 +1,9 @@
 // Checkpoints that a kill cannot tear: written beside, flushed, renamed; `last` names the newest complete one.
+import { resolve } from 'node:path';
 import type { AnyBatch, Column } from '../core/batch.js';
 import { bounded, nothing, runOf } from '../core/demand/index.js';
 import type { Files } from '../core/files.js';
-import { checkInteger, checkOptions } from '../core/options.js';
+import { check, checkInteger, checkOptions } from '../core/options.js';
 import { type Program, type Signature, type Weights, signatureOf } from '../core/program.js';
 import { recipe } from '../core/recipe.js';
 import type { Run, RunState, Stepped } from '../core/run.js';
@@ -31,18 +32,28 @@ export const passingSets: readonly string[] = ['untrained', 'probe', 'probe.opti
  */
 export function checkpoint(folder: string, options: CheckpointOptions = {}): StepSink {
   checkOptions('checkpoint', options, ['every', 'keep', 'name']);
+  check(typeof folder === 'string' && folder !== '', 'checkpoint', 'folder', 'must be a path', folder, "Write checkpoint(out('…')).");
   const { every = 500, keep = 2, name = 'checkpoint' } = options;
   checkInteger('checkpoint', 'every', every);
   checkInteger('checkpoint', 'keep', keep);
   const made = recipe('maskflow/sinks', 'checkpoint', { every, keep });
   const operator = bounded<Stepped<AnyBatch>, Stepped<AnyBatch>>(made, { name, per: 'batch', quiet: true }, (context) => {
     const run = runOf(context);
+    const path = resolve(run.folder, folder);
+    check(
+      path === resolve(run.folder, 'checkpoints'),
+      name,
+      'folder',
+      'must be the folder that --resume reads',
+      folder,
+      "Write checkpoint(out('checkpoints')).",
+    );
     let saved = run.executor.weights.step;
     let last: { program: Program; signature: Signature } | undefined;
     const save = async (): Promise<void> => {
       const { step } = run.executor.weights;
       if (last === undefined || step === saved) return;
-      await writeCheckpoint(run.files, folder, await contents(run, last.program, last.signature), step, keep);
+      await writeCheckpoint(run.files, path, await contents(run, last.program, last.signature), step, keep);
       saved = step;
     };
     run.atStop(save);

@@ -1,5 +1,5 @@
 // The frame of evaluations at the end of a run: trained against untrained weights, figures into result.json.
-import type { MonoTypeOperatorFunction } from 'rxjs';
+import { type MonoTypeOperatorFunction, isObservable } from 'rxjs';
 import { bounded, nothing, runOf } from '../core/demand/index.js';
 import { check } from '../core/options.js';
 import type { Program } from '../core/program.js';
@@ -26,7 +26,8 @@ export function evaluation<T>(
   { model, train, test, label = 'label' }: Evaluated,
   judge: (run: Run, train: Features, test: Features) => Promise<number>,
 ): MonoTypeOperatorFunction<T> {
-  check(model !== undefined && train !== undefined && test !== undefined, name, 'model, train, test', 'must all be given', { model, train, test });
+  check(typeof model?.build === 'function', name, 'model', 'must be a model', model);
+  check(isObservable(train) && isObservable(test), name, 'train, test', 'must be streams of batches', { train, test });
   return bounded<T, T>(recipe('maskflow/sinks', made, { ...settings, label, model: model.recipe }), { name, per: 'batch', quiet: true }, (context) => ({
     work: (item) => item,
     async flush(): Promise<T | typeof nothing> {

@@ -5,7 +5,7 @@ import { basename, resolve } from 'node:path';
 import type { AnyBatch } from '../core/batch.js';
 import { bounded, nothing, runOf } from '../core/demand/index.js';
 import { MaskflowError } from '../core/errors.js';
-import { checkInteger, checkOptions } from '../core/options.js';
+import { check, checkInteger, checkOptions } from '../core/options.js';
 import { recipe } from '../core/recipe.js';
 import type { Run, StepReport, Stepped } from '../core/run.js';
 import type { StepSink } from '../operators/stages.js';
@@ -73,6 +73,7 @@ export function cutMetrics(text: string, step: number): { readonly kept: string;
  */
 export function metrics(file: string, options: MetricsOptions = {}): StepSink {
   checkOptions('metrics', options, ['every', 'name']);
+  check(typeof file === 'string' && file !== '', 'metrics', 'file', 'must be a path', file, "Write metrics(out('…')).");
   const { every = 1, name = 'metrics' } = options;
   checkInteger('metrics', 'every', every);
   const made = recipe('maskflow/sinks', 'metrics', { file: basename(file), every });

@@ -150,12 +150,14 @@ export function reconstructionSheet(images: readonly Pixels[], scale?: number): 
  */
 export function pictures(folder: string, options: PicturesOptions = {}): StepSink {
   checkOptions('pictures', options, known);
+  check(typeof folder === 'string' && folder !== '', 'pictures', 'folder', 'must be a path', folder, "Write pictures(out('…')).");
   const { every = 200, rows = 8, patchSize, normalize, mean, std, scale, name = 'pictures' } = options;
   checkInteger('pictures', 'every', every);
   checkInteger('pictures', 'rows', rows);
   if (scale !== undefined) checkInteger('pictures', 'scale', scale);
   check(normalize === undefined || normalize === 'patch' || normalize === false, 'pictures', 'normalize', "must be 'patch' or false", normalize);
-  const made = recipe('maskflow/sinks', 'pictures', { every, rows, ...(normalize === undefined ? {} : { normalize }) });
+  const { name: _, ...chosen } = options;
+  const made = recipe('maskflow/sinks', 'pictures', { ...chosen, every, rows });
   const operator = bounded<Stepped<AnyBatch>, Stepped<AnyBatch>>(made, { name, per: 'batch', quiet: true }, (context) => {
     const run = runOf(context);
     const path = resolve(run.folder, folder);

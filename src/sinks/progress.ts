@@ -99,7 +99,7 @@ export function progress(options: ProgressOptions = {}): StepSink {
         return;
       }
       // A line that wraps could not be redrawn.
-      const width = (screen.columns ?? 80) - 1;
+      const width = (screen.columns || 80) - 1;
       if (line.length > width) line = `${line.slice(0, Math.max(0, width - 1))}…`;
       line = line.replaceAll(' · ', dim(' · '));
       live.set(screen, line);

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { AnyBatch } from '../core/batch.js';
 import { bounded, nothing, runOf } from '../core/demand/index.js';
-import { checkInteger, checkOptions } from '../core/options.js';
+import { check, checkInteger, checkOptions } from '../core/options.js';
 import { recipe } from '../core/recipe.js';
 import type { StepReport, Stepped } from '../core/run.js';
 import { encodeEvent, fileVersion } from '../formats/tensorboard.js';
@@ -52,6 +52,7 @@ export function scalarsOf(report: StepReport): Readonly<Record<string, number>> 
  */
 export function tensorboard(folder: string, options: TensorboardOptions = {}): StepSink {
   checkOptions('tensorboard', options, ['every', 'name']);
+  check(typeof folder === 'string' && folder !== '', 'tensorboard', 'folder', 'must be a path', folder, "Write tensorboard(out('…')).");
   const { every = 1, name = 'tensorboard' } = options;
   checkInteger('tensorboard', 'every', every);
   const made = recipe('maskflow/sinks', 'tensorboard', { every });

@@ -33,7 +33,21 @@ export function train(optimizer: OptimizerWithSchedule, options: TrainOptions = 
   checkOptions('train', options, ['clip', 'accumulate', 'steps', 'name']);
   const { clip, accumulate = 1, steps = Number.POSITIVE_INFINITY, name = 'train' } = options;
   checkInteger('train', 'accumulate', accumulate);
-  check(steps >= 1, 'train', 'steps', 'must be at least 1 (Infinity = no bound)', steps);
+  check(
+    typeof optimizer?.update === 'function' && optimizer.learningRate !== undefined,
+    'train',
+    'optimizer',
+    'must be an optimiser',
+    optimizer,
+    'Write train(adamw({ learningRate: 1e-3 })).',
+  );
+  check(
+    steps === Number.POSITIVE_INFINITY || (Number.isInteger(steps) && steps >= 1),
+    'train',
+    'steps',
+    'must be an integer of at least 1 (Infinity = no bound)',
+    steps,
+  );
   check(clip === undefined || clip > 0, 'train', 'clip', 'must be greater than 0', clip);
   const made = recipe('maskflow/sinks', 'train', { optimizer: optimizer.recipe, ...(clip === undefined ? {} : { clip }), accumulate });
   const operator = bounded<AnyBatch, Stepped<AnyBatch>>(made, { name, per: 'batch', quiet: true }, (context) => {

@@ -146,7 +146,7 @@ function streamed<F>(file: string, columns: readonly string[] | undefined, nulla
  * @throws MaskflowError (through the stream) as `arrow` does.
  *
  * @example
- * arrowBatches('in.arrow').pipe(mask(random({ ratio: 0.75 })), arrowFile('out.arrow'));
+ * arrowBatches('in.arrow').pipe(arrowStream('-'));
  */
 export function arrowBatches(path: string | readonly string[]): Observable<Batch<Readonly<Record<string, Column | Carried>>>> {
   type Whole = Batch<Readonly<Record<string, Column | Carried>>>;

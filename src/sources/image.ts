@@ -158,7 +158,7 @@ function decisions(key: Key, { randomResizedCrop, flip = 0, colorJitter }: Image
  * number of channels, or out of range. Each names stage, column and sample; `onBadSample: 'skip'` leaves such samples out.
  *
  * @example
- * arrow('cifar10.arrow').pipe(epochs(10), shuffle(), image({ size: 32, channels: 3, randomResizedCrop: {}, flip: 0.5, normalize: 'imagenet' }), batch(256));
+ * arrow<{ image: Uint8Array; label: number }>('cifar10.arrow').pipe(epochs(10), shuffle(), image({ size: 32, channels: 3, randomResizedCrop: {}, flip: 0.5, normalize: 'imagenet' }), batch(256));
  */
 export function image<From extends string = 'image', As extends string = From>(
   options: ImageOptions<From, As>,

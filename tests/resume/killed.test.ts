@@ -54,6 +54,7 @@ describe.skipIf(!built)('a run killed by SIGKILL', () => {
     await sleep(milliseconds);
     child.kill('SIGKILL');
     await exit;
+    expect(child.signalCode).toBe('SIGKILL');
   };
 
   beforeAll(() => whole('alone', false), 60_000);

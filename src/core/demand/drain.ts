@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { MaskflowError } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { within } from './ambient.js';
 import { Gate, type GateOptions } from './gate.js';
 
@@ -15,6 +16,7 @@ export async function drain<T>(
   options: GateOptions & { readonly signal?: AbortSignal } = {},
   next: (item: T) => void = () => {},
 ): Promise<void> {
+  checkOptions('drain', options, ['prefetch', 'seed', 'cursor', 'run', 'warn', 'warnAfter', 'observe', 'signal']);
   const { signal, ...rest } = options;
   const gate = new Gate(rest);
   let stop = (): void => {};

@@ -1,6 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
 import { bounded } from '../../core/demand/index.js';
-import { checkInteger, checkOptions } from '../../core/options.js';
+import { check, checkInteger, checkOptions } from '../../core/options.js';
 import { recipe } from '../../core/recipe.js';
 
 export interface MapBoundedOptions {
@@ -24,6 +24,8 @@ export interface MapBoundedOptions {
 export function mapBounded<A, B>(work: (item: A) => Promise<B> | B, options: MapBoundedOptions = {}): OperatorFunction<A, B> {
   checkOptions('mapBounded', options, ['concurrency', 'per', 'quiet', 'name']);
   const { concurrency = 1, per = 'batch', quiet = false, name = 'mapBounded' } = options;
+  check(typeof work === 'function', 'mapBounded', 'work', 'must be a function of the item', work);
+  check(per === 'sample' || per === 'batch', 'mapBounded', 'per', "must be 'sample' or 'batch'", per);
   checkInteger('mapBounded', 'concurrency', concurrency);
   return bounded<A, B>(recipe('maskflow/operators', 'mapBounded', { concurrency, per, quiet, work: String(work) }), { name, per, concurrency, quiet }, () => ({
     work,

@@ -176,7 +176,7 @@ describe('knn at the end of a run', () => {
   it('says what is wrong when it is made, not at the end of a training', () => {
     expect(() => knn({ model: gated, ...data, k: 0 })).toThrow(/^knn\.k: must be an integer of at least 1; got 0\.$/);
     expect(() => knn({ model: gated, ...data, neighbours: 3 } as never)).toThrow(/^knn\.neighbours: there is no such option/);
-    expect(() => knn({ model: gated, train: data.train } as never)).toThrow(/^knn\.model, train, test: must all be given/);
-    expect(() => knn({ model: undefined as unknown as Program<'features'>, ...data })).toThrow(/must all be given/);
+    expect(() => knn({ model: gated, train: data.train } as never)).toThrow(/^knn\.train, test: must be streams of batches/);
+    expect(() => knn({ model: undefined as unknown as Program<'features'>, ...data })).toThrow(/^knn\.model: must be a model/);
   });
 });

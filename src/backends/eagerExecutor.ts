@@ -1,7 +1,7 @@
 // Evaluates programs operation by operation on a tfjs backend. Every call runs inside one tidy scope, so that what is
 // alive after it is the weights, the gradient handles that are still held, and nothing else.
 import * as tf from '@tensorflow/tfjs';
-import { type AnyBatch, type Column, isColumn } from '../core/batch.js';
+import { type AnyBatch, type Column, isColumn, sizeOf } from '../core/batch.js';
 import { MaskflowError, inStage } from '../core/errors.js';
 import { check, checkOptions } from '../core/options.js';
 import {
@@ -219,7 +219,7 @@ function complete(before: Tensors, after: Tensors, kind: 'weight' | 'slot'): Ten
 function zeros(shape: readonly number[]): Parameter {
   return {
     shape,
-    init: { recipe: recipe('maskflow/backends', 'zeros'), values: (_, sides) => new Float32Array(sides.reduce((product, side) => product * side, 1)) },
+    init: { recipe: recipe('maskflow/backends', 'zeros'), values: (_, sides) => new Float32Array(sizeOf(sides)) },
   };
 }
 

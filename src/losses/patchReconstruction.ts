@@ -1,5 +1,6 @@
 // Masked pixel regression of MAE (He et al., CVPR 2022, section 3, "Reconstruction target"; the normalised target is the
 // paper's best). One global quotient over the batch: with unequal numbers of hidden patches it is no mean of row means.
+import { sizeOf } from '../core/batch.js';
 import * as tf from '@tensorflow/tfjs';
 import { MaskflowError } from '../core/errors.js';
 import { check, checkOptions } from '../core/options.js';
@@ -78,7 +79,7 @@ export function patchReconstruction(options: PatchReconstructionOptions = {}): L
         `tokens [${tokens.shape.join(', ')}]`,
         'Try patchReconstruction({ normalize: false }).',
       );
-      const size = weight?.shape.reduce((product, side) => product * side, 1);
+      const size = weight && sizeOf(weight.shape);
       check(
         size === undefined || size === rows || size === rows * count,
         'patchReconstruction',

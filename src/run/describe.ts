@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createExecutor } from '../backends/index.js';
-import { type AnyBatch, type Sample, dtypeOf, isColumn } from '../core/batch.js';
+import { type AnyBatch, type Sample, dtypeOf, isColumn, sizeOf } from '../core/batch.js';
 import { Gate, type Place, enterRun, within } from '../core/demand/index.js';
 import { MaskflowError, inStage, show } from '../core/errors.js';
 import { type OptionValue, type Pipeline, resolveOptions } from '../core/pipeline.js';
@@ -87,13 +87,12 @@ export async function describePipeline<P extends Readonly<Record<string, OptionV
       stop = () => subscription.unsubscribe();
     }).finally(() => stop());
     const listed = Object.entries(parameters).map(([name, { shape, trainable = true }]) => ({ name, shape, trainable }));
-    const size = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
     return {
       options: Object.fromEntries(Object.entries(resolved).map(([name, value]) => [name, plain(value)])),
       stages,
       parameters: listed,
-      trainable: listed.reduce((sum, { shape, trainable }) => sum + (trainable ? size(shape) : 0), 0),
-      total: listed.reduce((sum, { shape }) => sum + size(shape), 0),
+      trainable: listed.reduce((sum, { shape, trainable }) => sum + (trainable ? sizeOf(shape) : 0), 0),
+      total: listed.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     };
   } catch (error) {
     throw error instanceof MaskflowError ? error : inStage('describe', error);

@@ -3,10 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rmdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Observable } from 'rxjs';
 import { createExecutor } from '../backends/index.js';
 import { Cursor } from '../core/cursor.js';
-import { Gate, enterRun, within } from '../core/demand/index.js';
+import { Gate, enterRun } from '../core/demand/index.js';
 import { MaskflowError, inStage } from '../core/errors.js';
 import type { Files } from '../core/files.js';
 import { checkInteger, checkOptions } from '../core/options.js';
@@ -14,8 +13,9 @@ import { type OptionValue, type Pipeline, resolveOptions } from '../core/pipelin
 import type { Executor } from '../core/program.js';
 import { restoreWeights } from '../sinks/checkpoint.js';
 import { nodeFiles } from '../sinks/nodeFiles.js';
+import { drive } from './drive.js';
 import { Lent } from './lent.js';
-import { type RunRecord, type RunStatus, type StageRecord, chooseFolder, readRecord } from './folder.js';
+import { type RunRecord, type RunStatus, chooseFolder, readRecord } from './folder.js';
 import { Prepared } from './prepared.js';
 import { plain, readCheckpoint, refuseChanges, refuseOtherChain } from './resume.js';
 
@@ -196,72 +196,6 @@ function finish(record: Mutable<RunRecord>, status: RunStatus, error?: string): 
   record.status = status;
   record.ended = new Date().toISOString();
   if (error !== undefined) record.error = error;
-}
-
-/** Subscribes and waits: until the chain ends, fails, or has drained after a signal. */
-async function drive(
-  chain: Observable<unknown>,
-  gate: Gate,
-  lent: Lent,
-  signal: AbortSignal | undefined,
-  started: (stages: StageRecord[]) => Promise<void>,
-): Promise<'done' | 'interrupted'> {
-  // Nothing is served before the chain is known to be the one that is resumed.
-  gate.paused = true;
-  let settle: { resolve(status: 'done' | 'interrupted'): void; reject(error: unknown): void } | undefined;
-  const ended = new Promise<'done' | 'interrupted'>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-  ended.catch(() => undefined);
-  const subscription = within({ gate }, () =>
-    chain.subscribe({
-      next: () => gate.arrived(),
-      error: (error) => settle?.reject(error),
-      complete: () => settle?.resolve('done'),
-    }),
-  );
-  let over = false;
-  const stop = async (): Promise<void> => {
-    lent.abort();
-    gate.paused = true;
-    await gate.until(() => gate.idle());
-    // Idle because an error (or the end) has taken the chain down: it is told already, and nothing may be written any more.
-    if (over) return;
-    try {
-      await lent.saveAtStop();
-      settle?.resolve('interrupted');
-    } catch (error) {
-      settle?.reject(error);
-    }
-  };
-  const onAbort = (): void => void stop();
-  try {
-    await started(stagesOf(gate));
-    if (signal?.aborted) onAbort();
-    else {
-      signal?.addEventListener('abort', onAbort, { once: true });
-      gate.paused = false;
-      gate.changed();
-    }
-    return await ended;
-  } finally {
-    over = true;
-    signal?.removeEventListener('abort', onAbort);
-    subscription.unsubscribe();
-  }
-}
-
-/** The chain as data, from the sink up. */
-export function stagesOf(gate: Gate): StageRecord[] {
-  return [...gate.places]
-    .sort((a, b) => a.registration - b.registration)
-    .map((place) => ({
-      name: place.name,
-      module: place.recipe.module,
-      function: place.recipe.name,
-      options: JSON.parse(JSON.stringify(place.recipe.options, (_, value) => plain(value))) as Record<string, unknown>,
-      feeds: [...place.next].map((next) => next.name),
-    }));
 }
 
 function inStageOf<T>(stage: string, work: () => T): T {

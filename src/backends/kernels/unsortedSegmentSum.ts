@@ -2,6 +2,7 @@
 // tfjs's wasm backend has no such kernel, and the one of its cpu backend compares every row with every segment
 // (segments × rows × width); this one is a single pass over x. It talks to the backend through readSync and write only,
 // so that one version serves both: on wasm that costs two copies of x, far below the products of the same step.
+import { sizeOf } from '../../core/batch.js';
 import * as tf from '@tensorflow/tfjs';
 
 /**
@@ -40,7 +41,7 @@ const kernelFunc: tf.KernelFunc = ({ inputs, backend, attrs }) => {
     throw new Error(`unsortedSegmentSum: segment ids must have shape [${x.shape[0]}], one a row of x; got [${segmentIds.shape.join(', ')}]`);
   }
   const engine = backend as tf.KernelBackend;
-  const width = x.shape.slice(1).reduce((product, side) => product * side, 1);
+  const width = sizeOf(x.shape.slice(1));
   const sums = unsortedSegmentSum(engine.readSync(x.dataId) as Float32Array, engine.readSync(segmentIds.dataId) as Int32Array, numSegments, width);
   const shape = [numSegments, ...x.shape.slice(1)];
   return { dataId: engine.write(sums, shape, x.dtype), shape, dtype: x.dtype };

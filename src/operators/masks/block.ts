@@ -2,6 +2,7 @@
 // least 16 patches with a log-uniform aspect ratio are hidden until the target is reached. The reference gives up after ten
 // misses and so hides at most the target; here the count is exact: rectangles are drawn until the target is reached or
 // passed, and a keyed choice of the last one's cells is unmasked. Spans in 1-D, boxes in 3-D.
+import { sizeOf } from '../../core/batch.js';
 import { Draws, type Key } from '../../core/key.js';
 import { check, checkInteger, checkOptions } from '../../core/options.js';
 import { recipe } from '../../core/recipe.js';
@@ -52,7 +53,7 @@ export function leastCells(length: number, minCells = 16): number {
  * allows, no side is shorter than `aspect` times the longest and the box has at least `least` cells.
  */
 export function boxSides(cells: number, least: number, sizes: readonly number[], aspect: number, draws: Draws): number[] {
-  let rest = sizes.reduce((product, side) => product * side, 1);
+  let rest = sizeOf(sizes);
   let volume = cells;
   const bound = -Math.log(aspect);
   const sides = sizes.map((size, axis) => {
@@ -67,7 +68,7 @@ export function boxSides(cells: number, least: number, sizes: readonly number[],
   });
   const shortest = Math.ceil(Math.max(...sides) * aspect);
   for (let axis = 0; axis < sides.length; axis++) sides[axis] = Math.min(sizes[axis] as number, Math.max(sides[axis] as number, shortest));
-  while (sides.reduce((product, side) => product * side, 1) < least) {
+  while (sizeOf(sides) < least) {
     let grown = -1;
     for (let axis = 0; axis < sides.length; axis++) {
       if ((sides[axis] as number) < (sizes[axis] as number) && (grown < 0 || (sides[axis] as number) < (sides[grown] as number))) grown = axis;
@@ -83,10 +84,10 @@ export function boxSides(cells: number, least: number, sizes: readonly number[],
  * between 0 and 1, those of earlier ones are 1, uncovered ones 0: the `target` highest are the mask.
  */
 export function coverByBoxes({ grid, length }: Tokens, key: Key, target: number, minCells = 16, aspect = 0.3): Float64Array {
-  const score = freshDoubles(grid.reduce((product, side) => product * side, 1));
+  const score = freshDoubles(sizeOf(grid));
   if (target >= length) return score.fill(1, 0, length);
   const sizes = extent({ grid, length });
-  const strides = grid.map((_, axis) => grid.slice(axis + 1).reduce((product, side) => product * side, 1));
+  const strides = grid.map((_, axis) => sizeOf(grid.slice(axis + 1)));
   const least = leastCells(length, minCells);
   const draws = new Draws(key);
   const fresh: number[] = [];

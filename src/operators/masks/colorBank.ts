@@ -1,5 +1,6 @@
 // The bank of noise patterns that masks are cut from: made once, a pure function of its options. Its key comes from
 // `bankSeed` and not from the run's seed, as the reference loads one fixed bank for all its runs.
+import { sizeOf } from '../../core/batch.js';
 import { fold, normals, rootKey } from '../../core/key.js';
 import { MaskflowError } from '../../core/errors.js';
 import { type Color, type Sigmas, colorPattern, normalizePattern } from './colorPattern.js';
@@ -53,7 +54,7 @@ export function bankShape(window: readonly number[], side: number): number[] {
  */
 export function colorBank(shape: readonly number[], options: ColorBankOptions = {}): ColorBank {
   const { color = 'green', patterns = 256, bankSeed = 0, ...sigmas } = options;
-  const cells = shape.reduce((product, side) => product * side, 1);
+  const cells = sizeOf(shape);
   if (cells * patterns > largest) {
     throw new MaskflowError({
       stage: 'colorNoise',

@@ -3,6 +3,7 @@
 import type { Executor } from '../core/program.js';
 import { loadCpu } from './cpu.js';
 import { loadWasm } from './wasm.js';
+import { loadWebgpu } from './webgpu.js';
 
 /** Names of the backends; `tfjs-node` and `tfjs-node-gpu` are both called `tensorflow` by tfjs. */
 export type BackendName = 'tfjs-node-gpu' | 'webgpu' | 'onnx' | 'tfjs-node' | 'wasm' | 'cpu';
@@ -28,7 +29,7 @@ export interface BackendEntry {
 /** All backends in the order of preference. */
 export const backends: readonly BackendEntry[] = [
   { name: 'tfjs-node-gpu', gpu: true },
-  { name: 'webgpu', gpu: true },
+  { name: 'webgpu', gpu: true, load: loadWebgpu },
   { name: 'onnx', gpu: false },
   { name: 'tfjs-node', gpu: false },
   { name: 'wasm', gpu: false, load: loadWasm },

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import pc from 'picocolors';
 import { MaskflowError } from '../core/errors.js';
 import { addDescribe } from './describe.js';
+import { addDoctor } from './doctor.js';
 import { addInspect } from './inspect.js';
 import { addMask } from './mask.js';
 import { addRun } from './run.js';
@@ -19,6 +20,7 @@ export function makeProgram(): Command {
   addDescribe(program);
   addMask(program);
   addInspect(program);
+  addDoctor(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }

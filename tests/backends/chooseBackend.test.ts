@@ -9,6 +9,7 @@ const engineOf = async (name: 'cpu' | 'wasm', change: Partial<Engine> = {}): Pro
   return { ...engine, ...change };
 };
 const table = (...entries: BackendEntry[]): BackendEntry[] => entries;
+const carried = backends.filter(({ load }) => load !== undefined).map(({ name }) => name);
 const cpu = backends.find(({ name }) => name === 'cpu') as BackendEntry;
 
 describe('chooseBackend', () => {
@@ -43,7 +44,7 @@ describe('chooseBackend', () => {
 
   it.each(backends.filter(({ load }) => load === undefined).map(({ name }) => name))('says what is available where %s is forced', async (name) => {
     await expect(chooseBackend({ backend: name }, { environment })).rejects.toThrow(
-      `backend.${name}: this version of maskflow does not carry the backend yet. Available: wasm, cpu; choose one with --backend wasm or MASKFLOW_BACKEND=wasm, or leave both out for the best that works.`,
+      `backend.${name}: this version of maskflow does not carry the backend yet. Available: ${carried.join(', ')}; choose one with --backend ${carried[0]} or MASKFLOW_BACKEND=${carried[0]}, or leave both out for the best that works.`,
     );
   });
 

@@ -132,7 +132,7 @@ function failing<P extends Program<'loss'>>(program: P): P {
   };
 }
 
-describe.each(await presentBackends())('a run on %s', (_, chosen) => {
+describe.each(await presentBackends({ software: false }))('a run on %s', (_, chosen) => {
   const start = (chain: ReturnType<typeof small>, more: Partial<RunOptions> = {}) =>
     run(chain, { name: 'small', out: join(root, String(folders++)), executor: async (seed) => chosen.executor({ seed }), ...more });
 

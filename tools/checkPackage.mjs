@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Folders of src that have no subpath: the command line, and the run that the package's root exports. */
-const PRIVATE = ['cli', 'run'];
+const PRIVATE = ['cli', 'run', 'setup'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -2,6 +2,7 @@
 // listed too, so that forcing it says what can be had instead.
 import type { Executor } from '../core/program.js';
 import { loadCpu } from './cpu.js';
+import { loadTfjsNode, loadTfjsNodeGpu } from './tfjsNode.js';
 import { loadWasm } from './wasm.js';
 import { loadWebgpu } from './webgpu.js';
 
@@ -28,10 +29,10 @@ export interface BackendEntry {
 
 /** All backends in the order of preference. */
 export const backends: readonly BackendEntry[] = [
-  { name: 'tfjs-node-gpu', gpu: true },
+  { name: 'tfjs-node-gpu', gpu: true, load: loadTfjsNodeGpu },
   { name: 'webgpu', gpu: true, load: loadWebgpu },
   { name: 'onnx', gpu: false },
-  { name: 'tfjs-node', gpu: false },
+  { name: 'tfjs-node', gpu: false, load: loadTfjsNode },
   { name: 'wasm', gpu: false, load: loadWasm },
   { name: 'cpu', gpu: false, load: loadCpu },
 ];

@@ -86,11 +86,12 @@ async function started(
   const { name, gpu, load } = entry;
   if (load === undefined) {
     const carried = table.filter((candidate) => candidate.load !== undefined).map((candidate) => candidate.name);
+    const sure = carried.includes('wasm') ? 'wasm' : (carried[0] ?? 'cpu');
     throw new MaskflowError({
       stage: 'backend',
       option: name,
       rule: 'this version of maskflow does not carry the backend yet',
-      hint: `Available: ${carried.join(', ')}; choose one with --backend ${carried[0] ?? 'cpu'} or MASKFLOW_BACKEND=${carried[0] ?? 'cpu'}, or leave both out for the best that works.`,
+      hint: `Available: ${carried.join(', ')}; choose one with --backend ${sure} or MASKFLOW_BACKEND=${sure}, or leave both out for the best that works.`,
     });
   }
   const engine = await load();

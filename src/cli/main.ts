@@ -8,6 +8,7 @@ import { addDoctor } from './doctor.js';
 import { addInspect } from './inspect.js';
 import { addMask } from './mask.js';
 import { addRun } from './run.js';
+import { addSetup } from './setup.js';
 
 export function makeProgram(): Command {
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -21,6 +22,7 @@ export function makeProgram(): Command {
   addMask(program);
   addInspect(program);
   addDoctor(program);
+  addSetup(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }

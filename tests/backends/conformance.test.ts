@@ -6,7 +6,7 @@ import { type Executor, type Program, type Tensor, lazy } from '../../src/core/p
 import { recipe } from '../../src/core/recipe.js';
 import { constant, gaussian, linear, lines, sgd } from './linear.js';
 import { operations } from './operations.js';
-import { presentBackends } from './presentBackends.js';
+import { presentBackends, tfjsName } from './presentBackends.js';
 
 const present = await presentBackends();
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -28,7 +28,7 @@ it('runs on the two backends that npm always brings', () => {
 });
 
 describe.each(present)('operations on %s', (name) => {
-  beforeEach(() => useBackend(name));
+  beforeEach(() => useBackend(tfjsName(name)));
 
   it.each(operations.map((operation) => [operation.name, operation] as const))(
     '%s',
@@ -120,7 +120,7 @@ describe.each(present)('executor on %s', (name, chosen) => {
     expect(executor.backend).toBe(name);
     await tf.setBackend(name === 'cpu' ? 'wasm' : 'cpu');
     const { prediction } = await executor.evaluate(linear(), lines([0, 1]), ['prediction']);
-    expect(tf.getBackend()).toBe(name);
+    expect(tf.getBackend()).toBe(tfjsName(name));
     expect(prediction.shape).toEqual([2]);
   });
 

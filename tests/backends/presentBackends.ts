@@ -21,3 +21,6 @@ export async function presentBackends({ software = true }: { software?: boolean 
   }
   return present;
 }
+
+/** The name by which tfjs knows a backend. */
+export const tfjsName = (name: BackendName): string => (name.startsWith('tfjs-node') ? 'tensorflow' : name);

@@ -173,6 +173,6 @@ describe('maskflow doctor', () => {
     const report = JSON.parse(stdout) as DoctorReport;
     expect(report.engines.map(({ name }) => name)).toEqual(backends.map(({ name }) => name));
     for (const name of ['wasm', 'cpu'] as const) expect(engine(report, name)).toMatchObject({ installed: true, works: true, on: 'CPU' });
-    for (const { carried, works: holds, reason } of report.engines) if (carried && !holds) expect(reason).toBeTruthy();
+    for (const { carried, works: holds, reason } of report.engines) if (carried && !holds) expect(reason).toMatch(/\w/);
   }, 120_000);
 });

@@ -99,7 +99,7 @@ describe('run.json', () => {
     );
     expect([...seen]).toEqual(['running']);
     expect(record(out).status).toBe('done');
-    expect(record(out).ended).toBeDefined();
+    expect(record(out).ended).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   });
 
   it('says interrupted after a signal, and a run interrupted before it began has done nothing', async () => {
@@ -142,7 +142,7 @@ describe('run.json', () => {
     process.off('unhandledRejection', unhandled);
     expect({ thrown, problems }).toEqual({ thrown: 1, problems: [] });
     expect(record(out)).toMatchObject({ status: 'failed', error: 'mine.ratio: must lie in [0, 1]; got 2.' });
-    expect(record(out).ended).toBeDefined();
+    expect(record(out).ended).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
     expect(existsSync(join(out, 'result.json'))).toBe(false);
     // Resumed and well: no trace of the error is left.
     await start(out, { resume: true });

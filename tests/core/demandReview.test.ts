@@ -638,7 +638,18 @@ describe('quiet deadlocks', () => {
         expect([gate.places.size, gate.batches]).toEqual([0, 0]);
         expect(items.map((x) => (x as S).fields.n).sort((a, b) => a - b)).toEqual(Array.from({ length }, (_, i) => i));
       }),
-      { numRuns: 40 },
+      // Found by this property: an input of zipBounded beside the chain that a late stage took to be below it.
+      {
+        numRuns: 40,
+        seed: 7,
+        examples: [
+          [
+            [{ kind: 'quiet batch' }, { kind: 'zipBounded' }, { kind: 'groups', inner: [{ kind: 'sample' }, { kind: 'sample' }, { kind: 'quiet sample' }] }],
+            1,
+            false,
+          ],
+        ],
+      },
     );
   }, 60_000);
 });

@@ -8,7 +8,7 @@ import { recipe } from '../../core/recipe.js';
 export interface ZipBoundedOptions {
   /** Items that may wait for their partners, per input. Default 1. */
   readonly limit?: number;
-  /** Stage name; the inputs are `<name>.0`, `<name>.1`, … Default `zipBounded`. */
+  /** Stage name; the inputs are `<name>.0`, `<name>.1`, …, their pairs leave from `<name>.out` Default `zipBounded`. */
   readonly name?: string;
 }
 
@@ -39,14 +39,18 @@ export function zipBounded<const T extends readonly Observable<unknown>[]>(
       while (queues.every((queue) => queue.length > 0)) {
         const tuple = queues.map((queue) => queue.shift());
         for (const place of places) place.release();
-        (places[0] as Place).emit(subscriber, tuple as Tuple);
+        out.gate.arrived();
+        out.place.emit(subscriber, tuple as Tuple);
       }
-      if (ended.some((done, i) => done && queues[i]?.length === 0)) subscriber.complete();
+      if (ended.some((done, i) => done && queues[i]?.length === 0)) within(out.place.emitting, () => subscriber.complete());
     };
-    // All inputs share one gate, also where nobody below has opened one.
+    // All inputs share one gate, also where nobody below has opened one, and all lead to one place that pairs leave from: a
+    // stage that is subscribed further down while a pair is on its way must know every input to be above it.
+    const made = recipe('maskflow/operators', 'zipBounded', { limit, inputs: inputs.length });
+    const { context: out, above: inside } = within(ambient() ?? { gate: new Gate() }, () => enterStage(made, { name: `${name}.out`, per: 'sample' }));
     const enter = (i: number) =>
       enterStage(recipe('maskflow/operators', 'zipBounded', { limit, input: i }), { name: `${name}.${i}`, per: 'sample' }, { unit: 'sample', limit });
-    const entered = within(ambient() ?? { gate: new Gate() }, () => inputs.map((_, i) => enter(i)));
+    const entered = within(inside, () => inputs.map((_, i) => enter(i)));
     places.push(...entered.map(({ context }) => context.place));
     const subscriptions = inputs.map((input, i) => {
       const { context, above } = entered[i] as (typeof entered)[number];
@@ -74,6 +78,7 @@ export function zipBounded<const T extends readonly Observable<unknown>[]>(
     return () => {
       for (const subscription of subscriptions) subscription.unsubscribe();
       for (const { context } of entered) context.gate.leave(context.place);
+      out.gate.leave(out.place);
     };
   });
 }

@@ -88,7 +88,7 @@ export function bounded<A, B>(recipe: Recipe, options: BoundedOptions, make: (co
         else settle(result);
       };
       const later = (result: Promise<B | typeof nothing>, item: A | undefined, settle: (result: B | typeof nothing | Failure<A>) => void): void => {
-        const promise = result.then(
+        const promise = gate.working(result).then(
           (value) => {
             working.delete(promise);
             if (stopped) return;

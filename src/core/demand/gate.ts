@@ -10,6 +10,7 @@ import type { Run } from '../run.js';
 import { Cursor } from '../cursor.js';
 import type { Ambient } from './ambient.js';
 import { fillUpWarning } from './fillUp.js';
+import { nextTurn } from './nextTurn.js';
 import { Place, type Unit } from './place.js';
 
 export interface GateOptions {
@@ -49,6 +50,10 @@ export class Gate {
   #scheduled = false;
   #open = new Set<Promise<unknown>>();
   #version = 0;
+  #moves = 0;
+  #underWay = 0;
+  #watching = false;
+  #guessing = new Set<Place>();
   #sinceArrival = 0;
   #warned = false;
   #warnAfter: number;
@@ -85,6 +90,7 @@ export class Gate {
     place.release(place.held);
     place.unlink();
     this.#version++;
+    this.#guessing.delete(place);
     this.changed();
   }
 
@@ -126,6 +132,53 @@ export class Gate {
         stop();
         resolve();
       });
+    });
+  }
+
+  /** Work that will bring something about by itself: while there is any, nobody waits in vain. */
+  async working<T>(work: T | Promise<T>): Promise<T> {
+    this.#underWay++;
+    try {
+      return await work;
+    } finally {
+      this.#underWay--;
+      this.moved();
+      if (this.#guessing.size > 0) this.#watch();
+    }
+  }
+
+  /** Something arrived or was released. */
+  moved(): void {
+    this.#moves++;
+  }
+
+  /**
+   * A late place waits for what it only assumes to be below it. That may be a neighbouring branch which, in turn, waits for
+   * this place: where nothing at all moves any more, the place that came first goes by what it knows.
+   */
+  waitsOnGuess(place: Place): void {
+    this.#guessing.add(place);
+    this.#watch();
+  }
+
+  waitsNoMore(place: Place): void {
+    this.#guessing.delete(place);
+  }
+
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    const before = this.#moves;
+    nextTurn(() => {
+      this.#watching = false;
+      // Work under way calls again when it ends.
+      if (this.#underWay > 0 || this.#guessing.size === 0) return;
+      if (this.#moves === before) {
+        const first = [...this.#guessing].reduce((a, b) => (a.registration < b.registration ? a : b));
+        this.#guessing.delete(first);
+        first.trust();
+        this.changed();
+      } else this.#watch();
     });
   }
 

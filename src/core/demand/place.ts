@@ -33,6 +33,8 @@ export class Place {
   #knownBelow: readonly Place[] = [];
   #knownVersion = -1;
   #key: Key | undefined;
+  /** Waits for nothing that is only assumed to be below. */
+  #trusting = false;
 
   constructor(gate: Gate, name: string, recipe: Recipe, unit: Unit, limit: number, registration: number, isSource: boolean) {
     this.gate = gate;
@@ -65,6 +67,7 @@ export class Place {
   flowsTo(other: Place, learnt: boolean): void {
     if (this.#next.has(other) || other === this) return;
     this.#next.add(other);
+    this.gate.waitsNoMore(this);
     other.#previous.add(this);
     this.gate.flowChanged();
     // Known edges only: what `below` assumes before the first item would take a neighbouring branch for the same chain.
@@ -91,13 +94,23 @@ export class Place {
     return this.#knownBelow;
   }
 
+  /** Is what is below known, and not only assumed? */
+  knows(): boolean {
+    return this.late === undefined || this.#next.size > 0 || this.#trusting;
+  }
+
+  /** Goes by what is known from now on. */
+  trust(): void {
+    this.#trusting = true;
+  }
+
   /**
    * Every place that items from here can reach. A late place, before its first item arrived somewhere: all that might be
    * below it, but no stage of a neighbouring group, which might be waiting for this one.
    */
   below(): readonly Place[] {
     const { late } = this;
-    if (late === undefined || this.#next.size > 0) return this.#known();
+    if (late === undefined || this.knows()) return this.#known();
     const above = this.#ancestors();
     const outer = new Set(late.#known().filter((place) => place.registration < late.registration));
     return [...this.gate.places].filter((place) => place.registration < this.registration && !above.has(place) && (!place.dynamic || outer.has(place)));
@@ -130,6 +143,7 @@ export class Place {
   /** An item came in: learns from whom, and counts. */
   arrive(current: Ambient | undefined): void {
     this.received++;
+    this.gate.moved();
     const from = current?.upstream;
     if (from !== undefined && from.gate === this.gate) from.flowsTo(this, true);
     if (this.unit === 'batch' || this.registration === 0) this.gate.arrived();
@@ -145,6 +159,7 @@ export class Place {
   }
 
   release(count = 1): void {
+    if (count > 0) this.gate.moved();
     if (this.unit === 'sample' && this.held >= this.limit && this.held - count < this.limit) this.gate.full--;
     this.held -= count;
     if (this.unit === 'batch') this.gate.batches -= count;
@@ -183,8 +198,12 @@ export class Place {
 
   /** Is nothing held between here and the sink? */
   isQuiet(): boolean {
-    for (const place of this.below()) if (place.held > 0 || place.busy) return false;
-    return true;
+    const quiet = this.below().every((place) => place.held === 0 && !place.busy);
+    if (!this.knows()) {
+      if (quiet) this.gate.waitsNoMore(this);
+      else this.gate.waitsOnGuess(this);
+    }
+    return quiet;
   }
 
   /** Resolves once nothing is held between here and the sink. */

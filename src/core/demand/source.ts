@@ -6,6 +6,7 @@ import { Draws, fold } from '../key.js';
 import type { Recipe } from '../recipe.js';
 import { ambient, runsUnderWay, within } from './ambient.js';
 import { Gate } from './gate.js';
+import { nextTurn } from './nextTurn.js';
 import { type OrderRequest, type Share, epochOrder, served } from './order.js';
 
 /** Data with random access. `close` is called exactly once, whatever happens. */
@@ -30,9 +31,6 @@ const isIndexed = <F>(data: Indexed<F> | Streamed<F>): data is Indexed<F> => 'at
 
 /** How long a source may run without giving timers and signals a turn, in items. */
 const turn = 1024;
-
-/** Node's own way takes microseconds, a timer a millisecond: as long as a thousand samples. */
-const nextTurn: (go: () => void) => void = (globalThis as { setImmediate?: (go: () => void) => void }).setImmediate ?? ((go) => setTimeout(go, 0));
 
 const stored: OrderRequest = { epochs: 1, scopes: [] };
 
@@ -104,7 +102,7 @@ export function source<F>(
     const pull = async (): Promise<void> => {
       let samples: Pull<F> | undefined;
       try {
-        data = await open();
+        data = await gate.working(open());
         if (data.fingerprint !== undefined) gate.run?.data(`${number}.${recipe.name}`, data.fingerprint);
         samples = isIndexed(data) ? indexed(data, gate, number, order, share) : streamed(data, gate, number, order, share);
         let since = 0;
@@ -112,10 +110,10 @@ export function source<F>(
           if (!place.isOpen()) await isOpen();
           if (stopped) break;
           const next = samples.next();
-          const { done, value } = next instanceof Promise ? await orStopped(next) : next;
+          const { done, value } = next instanceof Promise ? await gate.working(orStopped(next)) : next;
           if (!stopped && !place.isOpen()) await isOpen();
           if (stopped || done) break;
-          if (++since % turn === 0) await new Promise<void>(nextTurn);
+          if (++since % turn === 0) await gate.working(new Promise<void>(nextTurn));
           if (stopped) break;
           gate.entered();
           place.emit(subscriber, value);

@@ -23,11 +23,11 @@ export function mergeMapBounded<A, B>(project: (item: A, index: number) => Obser
   checkOptions('mergeMapBounded', options, ['concurrency', 'name']);
   const { concurrency = 1, name = 'mergeMapBounded' } = options;
   checkInteger('mergeMapBounded', 'concurrency', concurrency);
-  const made = recipe('maskflow/operators', 'mergeMapBounded', { concurrency, project: String(project) });
+  const itself = recipe('maskflow/operators', 'mergeMapBounded', { concurrency, project: String(project) });
   return (source) =>
     new Observable((subscriber) => {
       const outside = ambient();
-      const { context, above } = enterStage(made, { name, per: 'sample' }, { unit: 'sample', limit: concurrency });
+      const { context, above } = enterStage(itself, { name, per: 'sample' }, { unit: 'sample', limit: concurrency });
       const { place, gate } = context;
       // Inner sources flow to what is below this stage, never through its own limit: they would wait for themselves.
       const inside = { gate, ...(outside?.downstream === undefined ? {} : { downstream: outside.downstream }) };
@@ -63,7 +63,8 @@ export function mergeMapBounded<A, B>(project: (item: A, index: number) => Obser
           endIfDone();
         };
         try {
-          const stream = from(project(item, index++));
+          const made = project(item, index++);
+          const stream = from(made instanceof Promise ? gate.working(made) : made);
           let subscription: Subscription | undefined;
           subscription = within(inside, () =>
             stream.pipe(takeUntil(stop)).subscribe({

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { MaskflowError } from '../core/errors.js';
 import { nearest } from '../core/nearest.js';
-import { type Mask, block, colorNoise, random } from '../operators/masks/index.js';
+import { type Mask, bernoulli, block, colorNoise, countBased, linguisticEntity, random, spans, tlm, wholeWord } from '../operators/masks/index.js';
 import { loadModule } from './loadModule.js';
 
 type Factory = (options: Readonly<Record<string, unknown>>) => Mask;
@@ -12,11 +12,17 @@ const named: Readonly<Record<string, { readonly make: Factory; readonly about: s
   random: { make: random, about: 'uniformly random tokens (ratio)' },
   block: { make: block, about: 'rectangles, spans, boxes (ratio, minCells, aspect)' },
   colorNoise: { make: colorNoise, about: 'blobs of coloured noise (ratio, color, sigma, sigma1, sigma2, side, patterns, bankSeed)' },
+  bernoulli: { make: bernoulli, about: 'each token by a coin of its own (ratio)' },
+  countBased: { make: countBased, about: "BERT's rounded share of the row (ratio, most)" },
+  wholeWord: { make: wholeWord, about: 'all pieces of a word or none (ratio, most)' },
+  spans: { make: spans, about: 'runs of whole words, as SpanBERT (ratio, geometric, longest)' },
+  linguisticEntity: { make: linguisticEntity, about: 'entities, verbs, nouns first, one token each (ratio, entities, verbs, nouns, fill, most)' },
+  tlm: { make: tlm, about: 'coins for all but the first token, as XLM (ratio)' },
 };
 
 /** For help texts: a line for each name. */
 export const kindsHelp: string = Object.entries(named)
-  .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
+  .map(([name, { about }]) => `  ${name.padEnd(16)} ${about}`)
   .join('\n');
 
 /** The mask that KIND and its options mean. Wrong options are usage errors that say which mask has refused them. */

@@ -9,3 +9,6 @@ export * from './model.js';
 export * from './shuffle.js';
 export type * from './stages.js';
 export * from './views/index.js';
+export * from './corruptions/index.js';
+export * from './text/index.js';
+export type * from './views/tokenizer.js';

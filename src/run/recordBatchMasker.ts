@@ -3,12 +3,13 @@
 import type { RecordBatch, Schema } from 'apache-arrow';
 import { Subject } from 'rxjs';
 import { fromRecordBatch } from '../core/arrow/index.js';
-import type { AnyBatch, Column, Origin } from '../core/batch.js';
+import type { AnyBatch, Column, Data, Origin } from '../core/batch.js';
 import { Gate, within } from '../core/demand/index.js';
 import { sizeOf } from '../core/batch.js';
 import { checkOptions } from '../core/options.js';
 import { mask } from '../operators/mask.js';
 import type { Mask } from '../operators/masks/index.js';
+import { type RowColumns, maskColumns } from './maskColumns.js';
 import { type LayoutOptions, type MaskLayout, type RowLayout, maskLayout } from './maskLayout.js';
 
 export interface MaskerOptions extends LayoutOptions {
@@ -37,9 +38,9 @@ export interface RecordBatchMasker {
 
 /**
  * Masks for record batches of one schema, by the operator `mask` with its usual name: the same masks that a chain draws
- * for these samples in epoch 0.
+ * for these samples in epoch 0. The column `special` and those that the rule reads are taken from the data.
  *
- * @throws MaskflowError where the layout is not told (see `maskLayout`); when used, for lengths and scores that do not fit
+ * @throws MaskflowError where the layout is not told (see `maskLayout`) or a column that the rule reads is missing; when used, for lengths and scores that do not fit
  *
  * @example
  * const masker = recordBatchMasker(schema, random({ ratio: 0.75 }), { grid: [14, 14], seed: 7 });
@@ -49,6 +50,7 @@ export function recordBatchMasker(schema: Schema, rule: Mask, options: MaskerOpt
   checkOptions('recordBatchMasker', options, ['grid', 'length', 'score', 'seed']);
   const { seed = 0, ...chosen } = options;
   const layout = maskLayout(schema, chosen);
+  const columns = maskColumns(schema, rule);
   const { operate, close } = operator(rule, seed, chosen.score !== undefined);
   let first = 0;
   return {
@@ -57,8 +59,9 @@ export function recordBatchMasker(schema: Schema, rule: Mask, options: MaskerOpt
     masks(recordBatch) {
       const { origins, rows } = fromRecordBatch(recordBatch, { firstId: first });
       const read = layout.read(recordBatch, first);
+      const seen = columns.read(recordBatch, first);
       first += rows;
-      const masks = layout.grid === undefined ? ragged(origins, read, operate) : onGrid(layout.grid, origins, read, operate);
+      const masks = layout.grid === undefined ? ragged(origins, read, seen, operate) : onGrid(layout.grid, origins, read, seen, operate);
       const { lengths } = read;
       let tokens = rows * sizeOf(layout.grid ?? []);
       if (lengths !== undefined) {
@@ -99,10 +102,16 @@ function operator(rule: Mask, seed: number, scored: boolean): { operate: (batch:
   };
 }
 
-/** A batch as the operator reads it: lengths and scores under their well-known names, nothing else. */
-function tokensOf(grid: readonly number[], origins: readonly Origin[], lengths: Int32Array | undefined, score: Float32Array | undefined): AnyBatch {
+/** A batch as the operator reads it: lengths and scores under their well-known names, and what else the rule may see. */
+function tokensOf(
+  grid: readonly number[],
+  origins: readonly Origin[],
+  lengths: Int32Array | undefined,
+  score: Float32Array | undefined,
+  seen: Readonly<Record<string, Column>>,
+): AnyBatch {
   const rows = origins.length;
-  const columns: Record<string, Column> = {};
+  const columns: Record<string, Column> = { ...seen };
   if (lengths !== undefined) columns.length = { data: lengths, shape: [rows] };
   if (score !== undefined) columns.score = { data: score, shape: [rows, ...grid] };
   return { rows, columns, origins, grid, program: undefined };
@@ -112,22 +121,34 @@ function onGrid(
   grid: readonly number[],
   origins: readonly Origin[],
   { lengths, score }: RowLayout,
+  seen: RowColumns,
   operate: (batch: AnyBatch) => Column<Uint8Array>,
 ): Column<Uint8Array> {
   const cells = sizeOf(grid);
+  const rows = origins.length;
+  const lengthOf = (row: number): number => lengths?.[row] ?? cells;
   let scores: Float32Array | undefined;
   if (score !== undefined) {
-    scores = new Float32Array(origins.length * cells);
-    for (let row = 0; row < origins.length; row++) scores.set(score(row, cells, lengths?.[row] ?? cells), row * cells);
+    scores = new Float32Array(rows * cells);
+    for (let row = 0; row < rows; row++) scores.set(score(row, cells, lengthOf(row)), row * cells);
   }
-  return operate(tokensOf(grid, origins, lengths, scores));
+  const columns: Record<string, Column> = {};
+  for (let row = 0; row < rows; row++) {
+    for (const [name, part] of Object.entries(seen(row, cells, lengthOf(row)))) {
+      columns[name] ??= { data: new (part.constructor as new (size: number) => Data)(rows * part.length), shape: [rows, part.length] };
+      columns[name].data.set(part, row * part.length);
+    }
+  }
+  return operate(tokensOf(grid, origins, lengths, scores, columns));
 }
 
 /** Row by row, on a grid as long as the row: so not even a rule that looks at the padding could see the record batch. */
-function ragged(origins: readonly Origin[], { lengths, score }: RowLayout, operate: (batch: AnyBatch) => Column<Uint8Array>): Uint8Array[] {
+function ragged(origins: readonly Origin[], { lengths, score }: RowLayout, seen: RowColumns, operate: (batch: AnyBatch) => Column<Uint8Array>): Uint8Array[] {
   return origins.map((origin, row) => {
     const length = lengths?.[row] ?? 0;
     const scores = score?.(row, length, length);
-    return length === 0 ? new Uint8Array(0) : operate(tokensOf([length], [origin], undefined, scores)).data;
+    if (length === 0) return new Uint8Array(0);
+    const columns = Object.fromEntries(Object.entries(seen(row, length, length)).map(([name, data]) => [name, { data, shape: [1, data.length] }]));
+    return operate(tokensOf([length], [origin], undefined, scores, columns)).data;
   });
 }

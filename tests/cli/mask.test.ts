@@ -383,7 +383,8 @@ describe('maskflow mask, a mask of one’s own', () => {
     });
     expect(await refusal(['mask', './none.ts', ...grid], { stdin: numbered(1) })).toMatchObject({
       usage: true,
-      message: 'maskflow.KIND: there is no such file; got "./none.ts". Masks of ours: random, block, colorNoise.',
+      message:
+        'maskflow.KIND: there is no such file; got "./none.ts". Masks of ours: random, block, colorNoise, bernoulli, countBased, wholeWord, spans, linguisticEntity, tlm.',
     });
   });
 
@@ -410,7 +411,7 @@ describe('maskflow mask refuses', () => {
     [
       'an unknown mask',
       ['rando', '--grid', '4'],
-      'maskflow.KIND: there is no such mask; got "rando". Did you mean random? Masks: random, block, colorNoise; a file that exports one: ./my-mask.ts.',
+      'maskflow.KIND: there is no such mask; got "rando". Did you mean random? Masks: random, block, colorNoise, bernoulli, countBased, wholeWord, spans, linguisticEntity, tlm; a file that exports one: ./my-mask.ts.',
     ],
     ['an unknown option', ['random', '--set', 'ratoi=1', '--grid', '4'], 'maskflow.ratoi: there is no such option (mask random). Did you mean ratio?'],
     [

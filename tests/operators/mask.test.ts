@@ -8,8 +8,9 @@ import { fold, rootKey, sampleKey } from '../../src/core/key.js';
 import { recipe } from '../../src/core/recipe.js';
 import { batch } from '../../src/operators/batch.js';
 import { mask } from '../../src/operators/mask.js';
-import { type Mask, block, colorNoise, random, select } from '../../src/operators/masks/index.js';
+import { type Mask, bernoulli, block, colorNoise, linguisticEntity, random, select, spans, tlm, wholeWord } from '../../src/operators/masks/index.js';
 import type { Bytes, Floats, Integers, ModelStage } from '../../src/operators/stages.js';
+import { allMasks, row as textRow } from './masks/text.js';
 
 const origin = (id: number, epoch = 0): Origin => ({ source: 0, id, epoch, position: id });
 /** A batch of images of 4×4 tokens, two numbers a token, all of them `value`. */
@@ -155,6 +156,161 @@ describe('mask', () => {
       program: undefined,
     };
     expect((await at(0, of(ids).pipe(mask(random())))).columns.mask.shape).toEqual([1, 7]);
+  });
+
+  describe('on text', () => {
+    type TextColumns = { tokens: Integers; length: Integers; special: Bytes; words: Integers; tags: Bytes; documents: Integers };
+    const sentence = (id: number) =>
+      textRow([Array.from({ length: 3 + (id % 9) }, (_, i) => [1 + ((i + id) % 3), (i + id) % 5] as const), [[1 + (id % 2), 1]]], 0);
+    /** Batches as tokenize gives them, padded to the longest row or to `least`. */
+    function text(ids: readonly number[], least = 0): Batch<TextColumns> {
+      const made = ids.map(sentence);
+      const width = Math.max(least, ...made.map(({ length }) => length));
+      const gathered = <A extends Int32Array | Uint8Array>(data: A, of: (one: ReturnType<typeof sentence>) => A, pad: number) => {
+        data.fill(pad);
+        made.forEach((one, i) => data.set(of(one), i * width));
+        return { data, shape: [ids.length, width] };
+      };
+      const cells = ids.length * width;
+      return {
+        rows: ids.length,
+        origins: ids.map((id) => origin(id)),
+        program: undefined,
+        columns: {
+          tokens: gathered(new Int32Array(cells), ({ columns }) => columns.tokens, 1),
+          length: { data: Int32Array.from(made, ({ length }) => length), shape: [ids.length] },
+          special: gathered(new Uint8Array(cells), ({ special }) => special, 1),
+          words: gathered(new Int32Array(cells), ({ columns }) => columns.words, -1),
+          tags: gathered(new Uint8Array(cells), ({ columns }) => columns.tags, 0),
+          documents: gathered(new Int32Array(cells), ({ columns }) => columns.documents, -1),
+        },
+      };
+    }
+    const trimmed = (made: Batch<{ mask: Bytes; length: Integers }>): string[] =>
+      rowsOf(made).map((bits, i) => {
+        const length = made.columns.length.data[i] as number;
+        expect(bits.slice(length)).not.toContain('1');
+        return bits.slice(0, length);
+      });
+
+    it("gives a rule the row's parts of special and of the columns that it reads, and no others", async () => {
+      const seen: unknown[] = [];
+      const spy: Mask = {
+        recipe: recipe('tests', 'spy'),
+        reads: ['tags', 'time'],
+        readsIfPresent: ['words', 'nothing'],
+        hide(tokens) {
+          seen.push(tokens);
+          return new Uint8Array(tokens.grid[0] as number);
+        },
+      };
+      const given = text([1, 2]);
+      const time = { data: Float32Array.of(0.25, 0.75), shape: [2] };
+      await at(0, of({ ...given, columns: { ...given.columns, time } }).pipe(mask(spy)));
+      const { tags, words, special } = given.columns;
+      const width = tags.shape[1] as number;
+      expect(seen).toEqual(
+        [0, 1].map((i) => ({
+          grid: [width],
+          length: sentence(i + 1).length,
+          special: special.data.subarray(i * width, (i + 1) * width),
+          columns: {
+            tags: tags.data.subarray(i * width, (i + 1) * width),
+            time: time.data.subarray(i, i + 1),
+            words: words.data.subarray(i * width, (i + 1) * width),
+          },
+        })),
+      );
+    });
+
+    it('gives a row the mask of the rule, in any batch, in any order, however it is padded', async () => {
+      const ids = Array.from({ length: 24 }, (_, id) => id);
+      const key = fold(rootKey(3), 'mask');
+      for (const [name, rule] of allMasks(0.4)) {
+        // What the rule says of the row alone, without padding.
+        const own = ids.map((id) => rule.hide(sentence(id), sampleKey(key, origin(id))).join(''));
+        expect(trimmed(await at(3, of(text(ids)).pipe(mask(rule)))), name).toEqual(own);
+        const backwards = [...ids].reverse();
+        expect(trimmed(await at(3, of(text(backwards, 64)).pipe(mask(rule)))), name).toEqual(backwards.map((id) => own[id]));
+        const pairs = await at(3, from([0, 8, 16].map((first) => text(ids.slice(first, first + 8)))).pipe(mask(rule), toArray()));
+        expect(pairs.flatMap(trimmed), name).toEqual(own);
+      }
+    });
+
+    it('repeats masks after so many epochs with copies, and never without', async () => {
+      const epochs = [0, 1, 2, 3, 4, 5];
+      const over = async (options: { copies?: number }): Promise<string[]> => {
+        const masks: string[] = [];
+        for (const epoch of epochs) masks.push(rowsOf(await at(0, of({ ...images([1]), origins: [origin(1, epoch)] }).pipe(mask(random(), options))))[0]!);
+        return masks;
+      };
+      const dynamic = await over({});
+      expect(new Set(dynamic).size).toBe(6);
+      expect(await over({ copies: 2 })).toEqual([0, 1, 0, 1, 0, 1].map((epoch) => dynamic[epoch]));
+      expect(new Set(await over({ copies: 1 })).size).toBe(1);
+      expect(() => mask(random(), { copies: 0 })).toThrow('mask.copies: must be an integer of at least 1; got 0');
+    });
+
+    it('reports what became of the ratio in each row', async () => {
+      const given = text([1, 4, 7]);
+      for (const [name, rule] of allMasks(0.3)) {
+        const { mask: hidden, maskedShare } = (await at(0, of(given).pipe(mask(rule, { share: true })))).columns;
+        expect(maskedShare.shape).toEqual([3]);
+        const width = given.columns.tokens.shape[1] as number;
+        maskedShare.data.forEach((share, i) => {
+          const { length, special } = sentence([1, 4, 7][i]!);
+          const may = name === 'tlm' ? length : special.reduce((sum, one) => sum + 1 - one, 0);
+          const sum = hidden.data.subarray(i * width, (i + 1) * width).reduce((total, bit) => total + bit, 0);
+          expect(share, name).toBe(Math.fround(sum / may));
+        });
+      }
+      const none = { ...given, columns: { ...given.columns, length: { data: new Int32Array(3), shape: [3] } } };
+      expect([...(await at(0, of(none).pipe(mask(bernoulli(), { share: true })))).columns.maskedShare.data]).toEqual([0, 0, 0]);
+      const taken = { ...given, columns: { ...given.columns, maskedShare: { data: new Float32Array(3), shape: [3] } } };
+      expect((await failure(of(taken).pipe(mask(bernoulli(), { share: true })))).message).toContain(
+        'mask.maskedShare: the batch has a column maskedShare already',
+      );
+      expect((await at(0, of(taken).pipe(mask(bernoulli())))).columns.maskedShare).toBe(taken.columns.maskedShare);
+      expect(() => mask(random(), { share: 1 as unknown as boolean })).toThrow('mask.share: must be true or false; got 1');
+    });
+
+    it('names a column that is missing or does not fit, and where it comes from', async () => {
+      const given = text([1, 2]);
+      const without = <K extends keyof TextColumns>(name: K) => {
+        const { [name]: _, ...columns } = given.columns;
+        return of({ ...given, columns }) as unknown as Observable<Batch<TextColumns>>;
+      };
+      expect((await failure(without('tags').pipe(mask(linguisticEntity())))).message).toBe(
+        'mask.tags: linguisticEntity reads the column tags, and there is none (batch of samples 1, 2, epoch 0). It holds 1 = entity, 2 = verb, 4 = noun (added up) for each token, uint8: put a stage that tags words in front of mask. Columns: tokens, length, special, words, documents.',
+      );
+      const near: Mask = { recipe: recipe('tests', 'near'), reads: ['word'], hide: () => new Uint8Array(0) };
+      expect((await failure(of(given).pipe(mask(near)))).message).toContain(
+        'near reads the column word, and there is none (batch of samples 1, 2, epoch 0). Did you mean words? Columns:',
+      );
+      const odd = (name: string, column: unknown) => of({ ...given, columns: { ...given.columns, [name]: column } } as unknown as Batch<TextColumns>);
+      expect((await failure(odd('words', { rows: 2, values: [[1], [2]] }).pipe(mask(wholeWord())))).message).toContain(
+        'mask.words: wholeWord reads the column words, which must be a tensor of 2 rows; got "a carried column"',
+      );
+      expect((await failure(odd('words', { data: new Int32Array(2), shape: [2] }).pipe(mask(wholeWord())))).message).toMatch(
+        /^mask\.words: the column words must be int32 with one number for each of the \d+ tokens; got "Int32Array of 1" \(sample 1, epoch 0\)\.$/u,
+      );
+      expect((await failure(odd('special', { data: new Uint8Array(2), shape: [2] }).pipe(mask(random())))).message).toContain(
+        'mask.special: the column special must be uint8 with one number for each of the',
+      );
+      // Nothing is needed where every token may be a word.
+      expect((await at(0, without('words').pipe(mask(wholeWord())))).columns.mask.data).toBeInstanceOf(Uint8Array);
+      expect((await at(0, without('documents').pipe(mask(spans())))).columns.mask.data).toBeInstanceOf(Uint8Array);
+    });
+
+    it('refuses a rule that hides a special token, unless it says that it means to', async () => {
+      const all: Mask = { recipe: recipe('tests', 'all'), hide: ({ grid }) => new Uint8Array(grid[0] as number).fill(1) };
+      expect((await failure(of(text([1])).pipe(mask(all)))).message).toBe(
+        'mask.rule: all hides token 0, which is special (sample 1, epoch 0). Pass over tokens whose tokens.special is 1, as every mask made by select(score) does, or set hidesSpecial: true if it is meant.',
+      );
+      expect((await at(0, of(text([1])).pipe(mask({ ...all, hidesSpecial: true })))).columns.mask.data[0]).toBe(1);
+      const masked = await at(0, of(text([1, 2, 3])).pipe(mask(tlm({ ratio: 1 }))));
+      for (const [i, bits] of trimmed(masked).entries()) expect(bits).toBe(`0${'1'.repeat(sentence(i + 1).length - 1)}`);
+    });
   });
 
   it('takes a batch of no rows', async () => {

@@ -6,6 +6,7 @@ import { sizeOf } from '../../core/batch.js';
 import { Draws, type Key } from '../../core/key.js';
 import { check, checkInteger, checkOptions } from '../../core/options.js';
 import { recipe } from '../../core/recipe.js';
+import { eligibleCount } from './eligibleCount.js';
 import { extent } from './extent.js';
 import { keepCount } from './keepCount.js';
 import { type Mask, type Score, type Tokens, checkRatio, select } from './select.js';
@@ -81,11 +82,15 @@ export function boxSides(cells: number, least: number, sizes: readonly number[],
 
 /**
  * Covers at least `target` of the sample's tokens with boxes: the values of `blockScore`. Cells of the last box lie strictly
- * between 0 and 1, those of earlier ones are 1, uncovered ones 0: the `target` highest are the mask.
+ * between 0 and 1, those of earlier ones are 1, uncovered ones 0: the `target` highest are the mask. Special tokens are −1:
+ * boxes may lie over them, but they count for nothing.
  */
-export function coverByBoxes({ grid, length }: Tokens, key: Key, target: number, minCells = 16, aspect = 0.3): Float64Array {
+export function coverByBoxes(tokens: Tokens, key: Key, target: number, minCells = 16, aspect = 0.3): Float64Array {
+  const { grid, length, special } = tokens;
   const score = freshDoubles(sizeOf(grid));
-  if (target >= length) return score.fill(1, 0, length);
+  const eligible = eligibleCount(tokens);
+  if (target >= eligible) return score.fill(1, 0, length);
+  if (special !== undefined) for (let i = 0; i < length; i++) if (special[i] !== 0) score[i] = -1;
   const sizes = extent({ grid, length });
   const strides = grid.map((_, axis) => sizeOf(grid.slice(axis + 1)));
   const least = leastCells(length, minCells);
@@ -100,7 +105,7 @@ export function coverByBoxes({ grid, length }: Tokens, key: Key, target: number,
     const starts = sides.map((side, axis) => draws.integer((sizes[axis] as number) - side + 1));
     // 2. Where boxes keep falling on covered cells, lay this one over an uncovered one: every mask comes to an end.
     if (missed >= misses) {
-      let skip = draws.integer(length - covered);
+      let skip = draws.integer(eligible - covered);
       let cell = 0;
       while (score[cell] !== 0 || skip-- > 0) cell++;
       for (let axis = 0; axis < sides.length; axis++) {
@@ -152,12 +157,15 @@ export function blockScore(options: BlockOptions = {}): Score {
   const { ratio, minCells, aspect } = resolved;
   return {
     recipe: recipe('maskflow/operators', 'blockScore', resolved),
-    values: (tokens, key) => coverByBoxes(tokens, key, tokens.length - keepCount(tokens.length, ratio), minCells, aspect),
+    values(tokens, key) {
+      const count = eligibleCount(tokens);
+      return coverByBoxes(tokens, key, count - keepCount(count, ratio), minCells, aspect);
+    },
   };
 }
 
 /**
- * Hides rectangles (spans in 1-D, boxes in 3-D) of exactly length − ⌊length · (1 − ratio)⌋ tokens in all.
+ * Hides rectangles (spans in 1-D, boxes in 3-D) of exactly n − ⌊n · (1 − ratio)⌋ of the n tokens that are not special.
  *
  * @throws MaskflowError for an unknown option, a ratio outside [0, 1], an aspect outside (0, 1] or minCells below 1
  *

@@ -75,7 +75,7 @@ export function colorScore(options: ColorScoreOptions = {}): Score {
 }
 
 /**
- * Hides the tokens where coloured noise is lowest: exactly length − ⌊length · (1 − ratio)⌋ of them; on grids of any rank.
+ * Hides the tokens where coloured noise is lowest: exactly n − ⌊n · (1 − ratio)⌋ of the n that are not special; on any grid.
  * Red hides large blobs, green middle-sized ones, blue and purple spread evenly, white is `random`.
  *
  * @throws MaskflowError for an unknown option or colour, a ratio outside [0, 1], σ that is not positive, sigma1 ≥ sigma2

@@ -26,7 +26,7 @@ export function uniformScore(): Score {
 }
 
 /**
- * Hides a uniformly random set of exactly length − ⌊length · (1 − ratio)⌋ tokens; on grids of any rank.
+ * Hides a uniformly random set of exactly n − ⌊n · (1 − ratio)⌋ of the n tokens that are not special; on grids of any rank.
  *
  * @throws MaskflowError for an unknown option or a ratio outside [0, 1]
  *

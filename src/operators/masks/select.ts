@@ -1,10 +1,11 @@
 // A mask is select(score(tokens)). A score sees a grid and a key, a mask sees scores: neither knows the modality.
-import { sizeOf } from '../../core/batch.js';
+import { type Data, sizeOf } from '../../core/batch.js';
 import { MaskflowError } from '../../core/errors.js';
 import type { Key } from '../../core/key.js';
 import { check, checkOptions } from '../../core/options.js';
 import { type Recipe, recipe } from '../../core/recipe.js';
-import { hideHighest } from './hideHighest.js';
+import { eligibleCount } from './eligibleCount.js';
+import { hideAmong } from './hideAmong.js';
 import { keepCount } from './keepCount.js';
 import { freshBytes } from './slab.js';
 
@@ -16,6 +17,10 @@ export interface Tokens {
   readonly length: number;
   /** The sample's score column, one number a token in raster order, where the mask asked for one. */
   readonly score?: Float32Array;
+  /** One byte a cell, 1 = a special token (CLS, SEP, BOS, EOS, padding): it exists and counts in `length`, but is never hidden. */
+  readonly special?: Uint8Array;
+  /** The sample's part of the columns that the mask reads, by name: one number a token, or whatever such a column has a row. */
+  readonly columns?: Readonly<Record<string, Data>>;
 }
 
 /** One number a token in raster order; the lowest stay visible, the highest are hidden, the lower index stays visible on ties. */
@@ -27,17 +32,23 @@ export interface Score {
 /** Which tokens of one sample are hidden: 1 = hidden, one byte a cell of the grid in raster order. A pure function of its arguments. */
 export interface Mask {
   readonly recipe: Recipe;
+  /** Columns that `hide` needs in `tokens.columns`; the stage refuses batches without them. */
+  readonly reads?: readonly string[];
+  /** Columns that `hide` looks at where the batch has them. */
+  readonly readsIfPresent?: readonly string[];
+  /** True for a rule that may hide special tokens (XLM's does); every other rule that hides one is refused. */
+  readonly hidesSpecial?: boolean;
   hide(tokens: Tokens, key: Key): Uint8Array;
 }
 
 export interface SelectOptions {
-  /** Share of the tokens that is hidden, in [0, 1]; exactly length − ⌊length · (1 − ratio)⌋ of them. */
+  /** Share of the tokens that is hidden, in [0, 1]; exactly n − ⌊n · (1 − ratio)⌋ of the n that exist and are not special. */
   readonly ratio: number;
 }
 
 /**
- * The mask that hides the highest scores: exactly `length − keepCount(length, ratio)` tokens, whatever the scores are.
- * Padding (index ≥ length) is never hidden. This is MAE's ranking of noise (He et al. 2022, section 3) for any score.
+ * The mask that hides the highest scores: exactly `n − keepCount(n, ratio)` tokens, whatever the scores are; n counts those
+ * that exist and are not special. Padding (index ≥ length) and special tokens are never hidden. This is MAE's ranking of noise (He et al. 2022, section 3) for any score.
  *
  * @throws MaskflowError for a ratio outside [0, 1]; when used, for NaN among the scores, too few of them, or a length that
  * the grid cannot hold
@@ -54,18 +65,14 @@ export function select(score: Score, options: SelectOptions): Mask {
   return {
     recipe: recipe('maskflow/operators', 'select', { score: score.recipe, ratio }),
     hide(tokens, key) {
-      const { length, grid } = tokens;
-      const cells = sizeOf(grid);
-      if (grid.length === 0) throw new MaskflowError({ option: 'grid', rule: 'must have at least one axis', value: grid });
-      if (!(Number.isInteger(length) && length >= 0 && length <= cells)) {
-        throw new MaskflowError({ option: 'length', rule: `must be an integer in [0, ${cells}] on a grid of [${grid.join(', ')}]`, value: length });
-      }
+      const { length } = tokens;
+      const hidden = freshBytes(checkedCells(tokens));
       const values = score.values(tokens, key);
       if (values.length < length) {
         throw new MaskflowError({ rule: `the score ${name} must have one value for each of the ${length} tokens`, value: values.length });
       }
-      const hidden = freshBytes(cells);
-      hideHighest(hidden, values, length, length - keepCount(length, ratio), name);
+      const count = eligibleCount(tokens);
+      hideAmong(hidden, values, tokens, count, count - keepCount(count, ratio), name);
       return hidden;
     },
   };
@@ -81,4 +88,17 @@ export function checkRatio(stage: string, ratio: unknown): void {
     ratio,
     'It is the share of hidden tokens: 0.75 hides three of four.',
   );
+}
+
+/** Cells of a sample's grid; throws for a grid without axes, a length that it cannot hold, and `special` of another size. */
+export function checkedCells({ grid, length, special }: Tokens): number {
+  const cells = sizeOf(grid);
+  if (grid.length === 0) throw new MaskflowError({ option: 'grid', rule: 'must have at least one axis', value: grid });
+  if (!(Number.isInteger(length) && length >= 0 && length <= cells)) {
+    throw new MaskflowError({ option: 'length', rule: `must be an integer in [0, ${cells}] on a grid of [${grid.join(', ')}]`, value: length });
+  }
+  if (special !== undefined && special.length < length) {
+    throw new MaskflowError({ option: 'special', rule: `must have one byte for each of the ${length} tokens`, value: special.length });
+  }
+  return cells;
 }

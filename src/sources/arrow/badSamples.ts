@@ -12,9 +12,12 @@ export interface BadSampleOptions {
 
 export class BadSamples {
   readonly #options: Required<Pick<BadSampleOptions, 'onBadSample' | 'maxBad'>> & BadSampleOptions;
+  readonly #stage: string;
   readonly #rows = new Set<number>();
+  #ended = false;
 
-  constructor({ onBadSample = 'throw', maxBad = 100, ...rest }: BadSampleOptions) {
+  constructor({ onBadSample = 'throw', maxBad = 100, ...rest }: BadSampleOptions, stage = 'arrow') {
+    this.#stage = stage;
     this.#options = { onBadSample, maxBad, ...rest };
   }
 
@@ -22,7 +25,7 @@ export class BadSamples {
   report(id: number, problem: MaskflowError): void {
     const { onBadSample, maxBad, onSkip } = this.#options;
     if (onBadSample === 'throw') throw problem;
-    const named = new MaskflowError({ stage: 'arrow', ...problem.problem });
+    const named = new MaskflowError({ stage: this.#stage, ...problem.problem });
     if (this.#rows.has(id)) return;
     this.#rows.add(id);
     if (this.#rows.size > maxBad) {
@@ -41,7 +44,9 @@ export class BadSamples {
   /** At the end of a subscription: says how many there were. */
   end(): void {
     const count = this.#rows.size;
-    if (count > 1 && this.#options.onSkip === undefined)
-      process.emitWarning(`arrow: ${count} samples in all could not be used and were left out`, { type: 'MaskflowWarning', code: 'BAD_SAMPLES' });
+    const again = this.#ended;
+    this.#ended = true;
+    if (count > 1 && !again && this.#options.onSkip === undefined)
+      process.emitWarning(`${this.#stage}: ${count} samples in all could not be used and were left out`, { type: 'MaskflowWarning', code: 'BAD_SAMPLES' });
   }
 }

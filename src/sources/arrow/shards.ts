@@ -1,61 +1,21 @@
 // Files with random access: a table of contents for each, a few open handles, and decoded record batches in a cache of
 // limited size, so that files larger than memory are read block by block.
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { Field, RecordBatch } from 'apache-arrow';
 import type { Indexed } from '../../core/demand/index.js';
 import { MaskflowError } from '../../core/errors.js';
 import type { BadSamples } from './badSamples.js';
+import { Handles, readExactly } from '../handles.js';
 import { Decoder } from './decoder.js';
 import { type Fields, checkSameSchema, chosen, rowsOf, signature } from './rows.js';
 import { fingerprint } from './fingerprint.js';
 import { located } from './damaged.js';
 import { type BatchBlock, type Contents, type ReadAt, scan } from './scan.js';
 
-const openAtMost = 64;
-/** One read call takes at most 2^31 − 1 bytes. */
-const readAtMost = 2 ** 30;
-
 export interface ShardOptions {
   readonly columns?: readonly string[] | undefined;
   readonly nullable: ReadonlySet<string>;
   readonly cacheBytes: number;
-}
-
-/** Open files, the least recently used closed when there are too many. */
-class Handles {
-  readonly #open = new Map<string, FileHandle>();
-
-  async get(file: string): Promise<FileHandle> {
-    let handle = this.#open.get(file);
-    if (handle === undefined) {
-      while (this.#open.size >= openAtMost) {
-        const [oldest, other] = this.#open.entries().next().value as [string, FileHandle];
-        this.#open.delete(oldest);
-        await other.close();
-      }
-      handle = await open(file, 'r');
-    }
-    this.#open.delete(file);
-    this.#open.set(file, handle);
-    return handle;
-  }
-
-  async close(): Promise<void> {
-    const handles = [...this.#open.values()];
-    this.#open.clear();
-    await Promise.all(handles.map((handle) => handle.close()));
-  }
-}
-
-async function readExactly(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, Math.min(readAtMost, length - done), position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return bytes.subarray(0, done);
 }
 
 class Shard {
@@ -114,10 +74,7 @@ function partOf(starts: Float64Array, id: number): number {
 export async function openShards<F>(files: readonly string[], options: ShardOptions, bad: BadSamples): Promise<Indexed<F>> {
   const { columns, nullable, cacheBytes } = options;
   const handles = new Handles();
-  const reading =
-    (file: string): ReadAt =>
-    async (position, length) =>
-      readExactly(await handles.get(file), position, length);
+  const reading = (file: string): ReadAt => handles.reading(file);
   const parts: Part[] = [];
   const sized: { read: ReadAt; size: number }[] = [];
   let print: string;

@@ -15,7 +15,11 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     include: ['tests/**/*.test.ts'],
-    env: mode === 'kill' ? { MASKFLOW_KILL_TRIALS: process.env.MASKFLOW_KILL_TRIALS ?? '50' } : {},
+    env: {
+      // Test files run side by side: threads that wait by spinning would take each other's cores.
+      MASKFLOW_ONNX_SPINNING: process.env.MASKFLOW_ONNX_SPINNING ?? 'off',
+      ...(mode === 'kill' ? { MASKFLOW_KILL_TRIALS: process.env.MASKFLOW_KILL_TRIALS ?? '50' } : {}),
+    },
     testTimeout: mode === 'kill' ? 3_600_000 : 30_000,
     pool: 'forks',
     maxWorkers: availableParallelism(),

@@ -4,7 +4,8 @@
 //   pure   the same loop, each batch made just before its step by the pure functions behind the stages
 //   chain  the recipe through run(), no sinks
 //   sinks  the chain with metrics, checkpoint and progress behind it
-// All take the same steps on the same batches with the same learning rates: their losses must be equal, bit for bit.
+// Steps are many, for what a run costs once (opening the file, two or three large collections of garbage after it) is no cost
+// of the chain: with 20 timed steps it looked like 5 % of them. All take the same steps on the same batches with the same learning rates: their losses must be equal, bit for bit.
 // Run: npm run bench -- overhead. BENCH_BACKEND=cpu chooses another backend, BENCH_STEPS and BENCH_ROUNDS the length, and
 // BENCH_WAYS=chain some of the ways (for profiles; bare is always one).
 import assert from 'node:assert/strict';
@@ -53,8 +54,8 @@ import { line } from './support/line.js';
 import { median, quantile } from './support/quantile.js';
 
 const backend = process.env.BENCH_BACKEND ?? 'wasm';
-const steps = Number(process.env.BENCH_STEPS ?? 24);
-const rounds = Number(process.env.BENCH_ROUNDS ?? 7);
+const steps = Number(process.env.BENCH_STEPS ?? 160);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 /** Steps at the beginning that are not timed: first allocations, first compilations, and the filling of the prefetch. */
 const warm = 4;
 const seed = 0;

@@ -31,12 +31,8 @@ try {
     process.stdout.write(`export ${name}='${value.replaceAll("'", "'\\''")}'\n`);
   }
 } catch (error) {
-  process.stderr.write(
-    `skipped: SwiftShader: ${String(error.stderr || error.message)
-      .trim()
-      .split('\n')
-      .at(-1)}\n`,
-  );
+  const said = String(error.stderr || error.message).trim();
+  process.stderr.write(`skipped: SwiftShader: ${error.code === 'ENOENT' && error.path ? `there is no ${error.path}` : said.split('\n').at(-1)}\n`);
   process.exitCode = 1;
 }
 

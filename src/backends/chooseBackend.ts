@@ -3,12 +3,14 @@
 import { MaskflowError, inStage } from '../core/errors.js';
 import { nearest } from '../core/nearest.js';
 import { checkOptions } from '../core/options.js';
-import { type BackendEntry, type BackendName, type Engine, backends } from './backends.js';
+import { type BackendEntry, type BackendName, type Engine, type LoadOptions, backends } from './backends.js';
 import { verifyExecutor } from './verifyExecutor.js';
 
 export interface ChooseBackendOptions {
   /** Name of the backend to force; default: the environment variable MASKFLOW_BACKEND, else the best that works. */
   readonly backend?: string | undefined;
+  /** What `onnx` computes on: `cpu` (default), `webgpu` or `cuda`; default: MASKFLOW_ONNX_PROVIDER. Naming one names the backend. */
+  readonly provider?: string | undefined;
   /** Accept a GPU backend on a software adapter; default false. */
   readonly allowSoftware?: boolean | undefined;
 }
@@ -22,7 +24,8 @@ export interface ChosenBackend extends Engine {
 }
 
 /**
- * Chooses, loads and verifies a backend.
+ * Chooses, loads and verifies a backend. Without a name it is the best that works; a provider, named by option or variable,
+ * stands for the backend that has it.
  *
  * @param surroundings the table of backends and the environment's variables; given by tests
  * @throws MaskflowError for an unknown name, for a forced backend that cannot run, and where none works
@@ -33,13 +36,14 @@ export async function chooseBackend(
   options: ChooseBackendOptions = {},
   { table = backends, environment = process.env }: { table?: readonly BackendEntry[]; environment?: Readonly<Record<string, string | undefined>> } = {},
 ): Promise<ChosenBackend> {
-  checkOptions('chooseBackend', options, ['backend', 'allowSoftware']);
-  const { allowSoftware = false } = options;
-  const forced = options.backend ?? (environment.MASKFLOW_BACKEND || undefined);
+  checkOptions('chooseBackend', options, ['backend', 'provider', 'allowSoftware']);
+  const { provider, allowSoftware = false } = options;
+  const implied = (provider ?? environment.MASKFLOW_ONNX_PROVIDER) ? 'onnx' : undefined;
+  const forced = options.backend ?? (environment.MASKFLOW_BACKEND || implied);
   const option = options.backend === undefined ? 'MASKFLOW_BACKEND' : 'backend';
   if (forced !== undefined) {
     try {
-      return await started(entryOf(forced, option, table), allowSoftware, table, new Map());
+      return await started(entryOf(forced, option, table), { provider, environment, allowSoftware }, table, new Map());
     } catch (error) {
       throw inStage('backend', error);
     }
@@ -48,7 +52,7 @@ export async function chooseBackend(
   for (const entry of table) {
     if (entry.load === undefined) continue;
     try {
-      return await started(entry, allowSoftware, table, passedOver);
+      return await started(entry, { environment, allowSoftware }, table, passedOver);
     } catch (error) {
       passedOver.set(entry.name, error instanceof Error ? error.message : String(error));
     }
@@ -79,11 +83,11 @@ function entryOf(name: string, option: string, table: readonly BackendEntry[]): 
 /** One backend loaded and proven, or the reason why not. */
 async function started(
   entry: BackendEntry,
-  allowSoftware: boolean,
+  { provider, environment, allowSoftware }: LoadOptions & { readonly allowSoftware: boolean },
   table: readonly BackendEntry[],
   passedOver: ReadonlyMap<BackendName, string>,
 ): Promise<ChosenBackend> {
-  const { name, gpu, load } = entry;
+  const { name, load, providers } = entry;
   if (load === undefined) {
     const carried = table.filter((candidate) => candidate.load !== undefined).map((candidate) => candidate.name);
     const sure = carried.includes('wasm') ? 'wasm' : (carried[0] ?? 'cpu');
@@ -94,7 +98,17 @@ async function started(
       hint: `Available: ${carried.join(', ')}; choose one with --backend ${sure} or MASKFLOW_BACKEND=${sure}, or leave both out for the best that works.`,
     });
   }
-  const engine = await load();
+  if (provider !== undefined && providers === undefined) {
+    throw new MaskflowError({
+      stage: 'backend',
+      option: 'provider',
+      rule: `${name} has no providers to choose from`,
+      value: provider,
+      hint: 'Leave it out, or choose the backend onnx.',
+    });
+  }
+  const engine = await load({ provider, ...(environment === undefined ? {} : { environment }) });
+  const { gpu = entry.gpu } = engine;
   if (gpu && engine.software && !allowSoftware) {
     throw new MaskflowError({
       stage: 'backend',
@@ -117,5 +131,6 @@ async function started(
   } finally {
     trial.dispose();
   }
-  return { name, gpu, passedOver, device: engine.device, software: engine.software, executor: (given) => engine.executor(given) };
+  const { device, software, settings } = engine;
+  return { name, gpu, passedOver, device, software, ...(settings === undefined ? {} : { settings }), executor: (given) => engine.executor(given) };
 }

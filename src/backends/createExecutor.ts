@@ -16,8 +16,8 @@ export interface CreateExecutorOptions extends ChooseBackendOptions {
  * executor.dispose();
  */
 export async function createExecutor(options: CreateExecutorOptions): Promise<Executor> {
-  checkOptions('createExecutor', options, ['backend', 'allowSoftware', 'seed']);
-  const { seed, backend, allowSoftware } = options;
-  const chosen = await chooseBackend({ backend, allowSoftware });
+  checkOptions('createExecutor', options, ['backend', 'provider', 'allowSoftware', 'seed']);
+  const { seed, backend, provider, allowSoftware } = options;
+  const chosen = await chooseBackend({ backend, provider, allowSoftware });
   return chosen.executor({ seed });
 }

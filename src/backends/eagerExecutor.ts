@@ -1,27 +1,18 @@
 // Evaluates programs operation by operation on a tfjs backend. Every call runs inside one tidy scope, so that what is
 // alive after it is the weights, the gradient handles that are still held, and nothing else.
 import * as tf from '@tensorflow/tfjs';
-import { type AnyBatch, type Column, isColumn, sizeOf } from '../core/batch.js';
-import { MaskflowError, inStage } from '../core/errors.js';
+import type { AnyBatch, Column } from '../core/batch.js';
+import { MaskflowError } from '../core/errors.js';
 import { check, checkOptions } from '../core/options.js';
-import {
-  type Executor,
-  type Gradients,
-  type Optimizer,
-  type Parameter,
-  type Program,
-  type StepOutcome,
-  type Tensor,
-  type Tensors,
-  type UpdateScalars,
-  signatureOf,
-} from '../core/program.js';
-import { type Recipe, recipe } from '../core/recipe.js';
+import type { Executor, Gradients, Optimizer, Program, StepOutcome, Tensor, Tensors, UpdateScalars } from '../core/program.js';
 import { differentiate } from './differentiate.js';
-import { drawColumns } from './drawColumns.js';
-import { EagerGradients, type GradientsOwner } from './eagerGradients.js';
-import { EagerWeights, sameShape } from './eagerWeights.js';
+import { EagerGradients } from './eagerGradients.js';
+import { EagerWeights } from './eagerWeights.js';
+import { type GradientsOwner, foreign } from './gradientHandle.js';
+import { inputsOf, trainedBy } from './inputsOf.js';
+import { located } from './located.js';
 import { lossOf, outputOf } from './outputOf.js';
+import { slotsOf, updatedBy } from './updatedBy.js';
 import { useBackend } from './useBackend.js';
 
 export interface EagerExecutorOptions {
@@ -83,10 +74,10 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
   const gradients = async (program: Program<'loss'>, batch: AnyBatch): Promise<EagerGradients> => {
     enter();
     const { found, total } = located(program.recipe, () => {
-      const { signature, parameters, columns, draws } = inputsOf(program, batch, seed);
+      const inputs = inputsOf(program, batch, seed);
+      const { signature, parameters, columns, draws } = inputs;
       const values = weights.ensure(program.weights, parameters);
-      const names = trainable(parameters);
-      if (names.length === 0) throw new MaskflowError({ rule: 'the program has no trainable parameters' });
+      const names = trainedBy(inputs);
       return tf.tidy(() => differentiate(() => lossOf(program.build(values, upload(columns), upload(draws), signature)), names, values));
     });
     try {
@@ -101,25 +92,14 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
   };
 
   const update = async (optimizer: Optimizer, set: string, handle: Gradients, { learningRate, step }: UpdateScalars): Promise<void> => {
-    if (!(handle instanceof EagerGradients))
-      throw new MaskflowError({ stage: 'gradients', option: 'update', rule: 'these gradients belong to another executor' });
+    if (!(handle instanceof EagerGradients)) throw foreign('update');
     const given = handle.read('update', owner);
     const write = (): void => {
       const before = weights.pick(set, Object.keys(given));
-      const specs = Object.fromEntries(Object.entries(before).map(([name, { shape }]) => [name, { shape, dtype: 'float32' as const }]));
-      const slots = weights.ensure(
-        `${set}.optimizer`,
-        Object.fromEntries(Object.entries(optimizer.slots(specs)).map(([name, { shape }]) => [name, zeros(shape)])),
+      const slots = weights.ensure(`${set}.optimizer`, slotsOf(optimizer, before));
+      const after = tf.tidy(() =>
+        updatedBy(optimizer, { weights: before, gradients: given, slots, scalars: { learningRate: tf.scalar(learningRate), step: tf.scalar(step) } }),
       );
-      const after = tf.tidy(() => {
-        const answered = optimizer.update({
-          weights: before,
-          gradients: given,
-          slots,
-          scalars: { learningRate: tf.scalar(learningRate), step: tf.scalar(step) },
-        });
-        return { weights: complete(before, answered.weights, 'weight'), slots: complete(slots, answered.slots, 'slot') };
-      });
       for (const tensor of [...Object.values(after.weights), ...Object.values(after.slots)]) tf.keep(tensor);
       weights.replace(set, after.weights);
       weights.replace(`${set}.optimizer`, after.slots);
@@ -165,29 +145,6 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
   return { backend, weights, evaluate, gradients, update, step, tensors: () => tf.memory().numTensors, dispose };
 }
 
-/** What a program says of itself for a batch, with the columns and draws that it reads. */
-function inputsOf(program: Program, batch: AnyBatch, seed: number) {
-  const signature = signatureOf(batch);
-  const columns: Record<string, Column> = {};
-  for (const name of program.inputs(signature)) {
-    const column = batch.columns[name];
-    if (!isColumn(column)) {
-      const there = Object.keys(signature.columns);
-      throw new MaskflowError({
-        option: name,
-        rule: column === undefined ? 'the batch has no such column' : 'the column holds no numbers',
-        hint: `Columns with numbers: ${there.join(', ') || 'none'}.`,
-      });
-    }
-    columns[name] = column;
-  }
-  return { signature, columns, parameters: program.parameters(signature), draws: drawColumns(program, program.draws(signature), seed, batch.origins) };
-}
-
-function trainable(parameters: Readonly<Record<string, Parameter>>): readonly string[] {
-  return Object.keys(parameters).filter((name) => parameters[name]?.trainable !== false);
-}
-
 /** Columns as tensors of the surrounding scope; uint8 becomes int32. */
 function upload(columns: Readonly<Record<string, Column>>): Tensors {
   return Object.fromEntries(
@@ -198,42 +155,4 @@ function upload(columns: Readonly<Record<string, Column>>): Tensors {
         : tf.tensor(data instanceof Uint8Array ? Int32Array.from(data) : data, [...shape], 'int32'),
     ]),
   );
-}
-
-/** What an optimiser answered, checked against what it was given; each tensor its own handle on its values. */
-function complete(before: Tensors, after: Tensors, kind: 'weight' | 'slot'): Tensors {
-  const result: Record<string, Tensor> = {};
-  for (const [name, { shape }] of Object.entries(before)) {
-    const tensor = after[name];
-    if (tensor === undefined || !sameShape(tensor.shape, shape)) {
-      throw new MaskflowError({ option: name, rule: `the optimizer must answer a ${kind} of shape [${shape.join(', ')}]`, value: tensor?.shape });
-    }
-    result[name] = tensor.clone();
-  }
-  for (const name of Object.keys(after)) {
-    if (before[name] === undefined) throw new MaskflowError({ option: name, rule: `the optimizer answers a ${kind} that there is not` });
-  }
-  return result;
-}
-
-function zeros(shape: readonly number[]): Parameter {
-  return {
-    shape,
-    init: { recipe: recipe('maskflow/backends', 'zeros'), values: (_, sides) => new Float32Array(sizeOf(sides)) },
-  };
-}
-
-/** Runs `work`; an error names the recipe of the program or optimiser that it came from. */
-function located<T>(of: Recipe, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw inStage(of.name, error, `in ${label(of)}`);
-  }
-}
-
-/** `maskflow/operators loss of maskflow/models vitMae`. */
-function label({ module, name, options }: Recipe): string {
-  const inner = options.of as Recipe | undefined;
-  return `${module} ${name}${typeof inner === 'object' && inner !== null && 'module' in inner ? ` of ${label(inner)}` : ''}`;
 }

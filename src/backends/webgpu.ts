@@ -7,11 +7,10 @@ import { MaskflowError } from '../core/errors.js';
 import type { Engine } from './backends.js';
 import { eagerExecutor } from './eagerExecutor.js';
 import { type Faults, guardedExecutor } from './guardedExecutor.js';
+import { installCommand } from './installCommand.js';
 
 const peers = { webgpu: '0.6.2', '@tensorflow/tfjs-backend-webgpu': '4.22.0' };
-const install = `npm install --ignore-scripts ${Object.entries(peers)
-  .map(([name, version]) => `${name}@${version}`)
-  .join(' ')}`;
+const install = installCommand(peers);
 
 /** What we read of Dawn's adapter. */
 export interface AdapterInfo {

@@ -1,7 +1,7 @@
 // maskflow doctor: which engines work on this machine, what each stands on, and what mends those that do not.
 import type { Command } from 'commander';
 import { createColors } from 'picocolors';
-import { type DoctorReport, type EngineReport, doctor } from '../run/doctor.js';
+import { type DoctorReport, type EngineReport, type ProviderReport, doctor } from '../run/doctor.js';
 import { whole } from './settings.js';
 
 export function addDoctor(program: Command): void {
@@ -49,8 +49,9 @@ function lastLine({ chosen, engines }: DoctorReport, pc: Colors): string {
   if (chosen === undefined) return pc.red('No engine works here.');
   const taken = `maskflow run takes ${pc.bold(chosen.name)}`;
   if (chosen.because === 'best') return `${taken}, the best that works.`;
-  const works = engines.find(({ name }) => name === chosen.name)?.works === true;
-  return works ? `${taken}, named by MASKFLOW_BACKEND.` : pc.red(`MASKFLOW_BACKEND names ${chosen.name}, which does not work here: a run fails. Unset it.`);
+  const { works, on } = engines.find(({ name }) => name === chosen.name) ?? {};
+  if (works !== true) return pc.red(`${chosen.because} names ${chosen.name}, which does not work here: a run fails. Unset it.`);
+  return `${taken}, named by ${chosen.because}${on === 'software' ? ', with --allow-software' : ''}.`;
 }
 
 const row = (...cells: string[]): string =>
@@ -60,7 +61,7 @@ const row = (...cells: string[]): string =>
     .trimEnd();
 
 function engineLines(engine: EngineReport, pc: Colors): string[] {
-  const { name, carried, installed, works, on, device, node, parts, reason, mend } = engine;
+  const { name, carried, installed, works, on, device, node, parts, reason, mend, providers = [] } = engine;
   const line = row(name, yes(installed), yes(works), on ?? '–', node.supported ? 'yes' : `no: ${node.expected}`);
   const paint = works && on !== 'software' ? pc.green : works ? pc.yellow : carried ? pc.red : pc.dim;
   const versions = parts
@@ -75,7 +76,16 @@ function engineLines(engine: EngineReport, pc: Colors): string[] {
     ...(absent.length === 0 ? [] : wrapped(absent.join(', '), '    missing ')),
     ...(reason === undefined ? [] : wrapped(reason, '    why     ')),
     ...(mend === undefined ? [] : wrapped(mend, '    mend    ')),
+    ...providers.flatMap(providerLines),
   ];
+}
+
+/** What an engine can also compute on, and how one asks for it. */
+function providerLines({ name, works, on, device, reason, mend }: ProviderReport): string[] {
+  const how = works
+    ? `${on}${device === undefined ? '' : `: ${device}`}`
+    : `no: ${reason}${reason?.endsWith('.') ? '' : '.'}${mend === undefined ? '' : ` ${mend}`}`;
+  return wrapped(`${name}: ${how}`, '    also    ');
 }
 
 const yes = (holds: boolean): string => (holds ? 'yes' : 'no');

@@ -6,6 +6,8 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type BackendEntry, type BackendName, backends } from '../backends/index.js';
+import { installCommand } from '../backends/installCommand.js';
+import { isOnnxVersion } from '../backends/onnx.js';
 import { checkOptions } from '../core/options.js';
 import { type ChildOutcome, inChild } from './inChild.js';
 import type { BackendTrial } from './tryBackend.js';
@@ -42,6 +44,18 @@ export interface EngineReport {
   readonly reason?: string;
   /** What mends it. */
   readonly mend?: string;
+  /** What else it can compute on, where it works and there is a choice. */
+  readonly providers?: readonly ProviderReport[];
+}
+
+/** A provider of an engine, other than the default. */
+export interface ProviderReport {
+  readonly name: string;
+  readonly works: boolean;
+  readonly on?: 'GPU' | 'software';
+  readonly device?: string;
+  readonly reason?: string;
+  readonly mend?: string;
 }
 
 export interface DoctorReport {
@@ -54,7 +68,7 @@ export interface DoctorReport {
   /** NVIDIA's cards, as their driver tells. */
   readonly gpus: readonly { readonly name: string; readonly driver: string; readonly cuda?: string }[];
   /** The engine that a run takes here, and why. */
-  readonly chosen?: { readonly name: string; readonly because: 'best' | 'MASKFLOW_BACKEND' };
+  readonly chosen?: { readonly name: string; readonly because: 'best' | 'MASKFLOW_BACKEND' | 'MASKFLOW_ONNX_PROVIDER' };
   readonly engines: readonly EngineReport[];
 }
 
@@ -63,17 +77,13 @@ interface Needs {
   readonly libraries: Readonly<Record<string, string>>;
   /** Newest major of Node on which it is known to run. */
   readonly newestNode?: number;
+  /** Whether another version of its packages than the expected one is as good. */
+  readonly accepts?: (version: string) => boolean;
   /** What brings it. */
   readonly command: string;
 }
 
-const npm = (packages: Readonly<Record<string, string>>): Needs => ({
-  packages,
-  libraries: {},
-  command: `npm install --ignore-scripts ${Object.entries(packages)
-    .map(([name, version]) => `${name}@${version}`)
-    .join(' ')}`,
-});
+const npm = (packages: Readonly<Record<string, string>>): Needs => ({ packages, libraries: {}, command: installCommand(packages) });
 
 const oldestNode = '20.19';
 
@@ -81,7 +91,8 @@ const oldestNode = '20.19';
 const needs: Readonly<Record<BackendName, Needs>> = {
   'tfjs-node-gpu': {
     packages: { '@tensorflow/tfjs-node-gpu': '4.22.0' },
-    libraries: { TensorFlow: '2.12 or newer', 'CUDA driver': '525 or newer' },
+    // What the wheel of a loaded TensorFlow tells takes the place of the last two.
+    libraries: { TensorFlow: '2.12 or newer', 'CUDA driver': '525 or newer', 'CUDA runtime': 'that of its wheel', cuDNN: 'that of its wheel' },
     newestNode: 26,
     command: 'maskflow setup tensorflow --gpu',
   },
@@ -93,9 +104,9 @@ const needs: Readonly<Record<BackendName, Needs>> = {
   },
   webgpu: {
     ...npm({ webgpu: '0.6.2', '@tensorflow/tfjs-backend-webgpu': '4.22.0' }),
-    libraries: process.platform === 'linux' ? { 'Vulkan loader': '1' } : {},
+    libraries: process.platform === 'linux' ? { 'Vulkan loader': '1.0 or newer' } : {},
   },
-  onnx: { ...npm({ 'onnxruntime-node': '1.30.0' }), libraries: { 'ONNX Runtime': '1.30' } },
+  onnx: { ...npm({ 'onnxruntime-node': '1.30.0' }), libraries: { 'ONNX Runtime': '1.20 or newer' }, accepts: isOnnxVersion },
   wasm: npm({ '@tensorflow/tfjs-backend-wasm': '4.22.0' }),
   cpu: npm({ '@tensorflow/tfjs': '4.22.0' }),
 };
@@ -105,7 +116,7 @@ export interface DoctorSurroundings {
   readonly table: readonly BackendEntry[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Tries one engine where it can do no harm. */
-  trial(name: BackendName, limit: number | undefined): Promise<ChildOutcome<BackendTrial>>;
+  trial(name: BackendName, limit: number | undefined, provider?: string): Promise<ChildOutcome<BackendTrial>>;
   /** Version of an installed package. */
   version(name: string): string | undefined;
   gpus(): Promise<DoctorReport['gpus']>;
@@ -116,7 +127,8 @@ const own = import.meta.url.endsWith('.ts') ? './tryBackend.ts' : './tryBackend.
 const machine: DoctorSurroundings = {
   table: backends,
   environment: process.env,
-  trial: (name, limit) => inChild<BackendTrial>(new URL(own, import.meta.url), 'tryBackend', [name], { limit }),
+  trial: (name, limit, provider) =>
+    inChild<BackendTrial>(new URL(own, import.meta.url), 'tryBackend', provider === undefined ? [name] : [name, provider], { limit }),
   version: installedVersion,
   gpus: nvidia,
 };
@@ -130,6 +142,7 @@ const machine: DoctorSurroundings = {
 export async function doctor(options: DoctorOptions = {}, surroundings: Partial<DoctorSurroundings> = {}): Promise<DoctorReport> {
   checkOptions('doctor', options, ['limit', 'say']);
   const { table, environment, trial, version, gpus } = { ...machine, ...surroundings };
+  const cards = await gpus();
   const engines: EngineReport[] = [];
   // One after the other: they would take each other's threads and memory, and look slower or smaller than they are.
   for (const entry of table) {
@@ -138,9 +151,16 @@ export async function doctor(options: DoctorOptions = {}, surroundings: Partial<
       continue;
     }
     options.say?.(`trying ${entry.name}`);
-    engines.push(reportOf(entry, await trial(entry.name, options.limit), version));
+    const report = reportOf(entry, await trial(entry.name, options.limit), version, cards.length);
+    const providers: ProviderReport[] = [];
+    for (const provider of report.works ? (entry.providers ?? []).slice(1) : []) {
+      options.say?.(`trying ${entry.name} on ${provider}`);
+      providers.push(providerReport(provider, await trial(entry.name, options.limit, provider)));
+    }
+    engines.push(providers.length === 0 ? report : { ...report, providers });
   }
   const forced = environment.MASKFLOW_BACKEND || undefined;
+  const implied = environment.MASKFLOW_ONNX_PROVIDER ? 'onnx' : undefined;
   const best = engines.find(({ works, on }) => works && on !== 'software')?.name;
   const limit = process.constrainedMemory();
   return {
@@ -150,12 +170,14 @@ export async function doctor(options: DoctorOptions = {}, surroundings: Partial<
     threads: availableParallelism(),
     // Without a limit Node answers 0, nothing, or more than there is.
     memory: { total: totalmem(), free: freemem(), ...(limit && limit < totalmem() ? { limit } : {}) },
-    gpus: await gpus(),
+    gpus: cards,
     ...(forced !== undefined
       ? { chosen: { name: forced, because: 'MASKFLOW_BACKEND' } }
-      : best !== undefined
-        ? { chosen: { name: best, because: 'best' } }
-        : {}),
+      : implied !== undefined
+        ? { chosen: { name: implied, because: 'MASKFLOW_ONNX_PROVIDER' } }
+        : best !== undefined
+          ? { chosen: { name: best, because: 'best' } }
+          : {}),
     engines,
   };
 }
@@ -173,24 +195,23 @@ function notCarried({ name }: BackendEntry, version: DoctorSurroundings['version
   };
 }
 
-function reportOf({ name, gpu }: BackendEntry, { answer, problem }: ChildOutcome<BackendTrial>, version: DoctorSurroundings['version']): EngineReport {
+function reportOf(entry: BackendEntry, { answer, problem }: ChildOutcome<BackendTrial>, version: DoctorSurroundings['version'], cards: number): EngineReport {
+  const { name } = entry;
+  const gpu = answer?.gpu ?? entry.gpu;
   const packages = packagesOf(name, version);
   const installed = packages.every(({ found }) => found !== undefined);
   const works = answer?.works === true;
-  const libraries = Object.entries(needs[name].libraries).map(([part, expected]) => partOf(part, answer?.libraries[part], expected));
+  const libraries = Object.entries(needs[name].libraries).map(([part, expected]) =>
+    partOf(part, answer?.libraries[part], answer?.expected?.[part] ?? expected),
+  );
   const on = !works ? undefined : !gpu ? 'CPU' : answer.software ? 'software' : 'GPU';
   const reason = works
     ? (problem ?? (on === 'software' ? 'it runs on the CPU: a run takes it only with --allow-software' : undefined))
     : (answer?.reason ?? problem ?? 'no answer');
-  const wrong = packages.some(({ found, expected }) => found !== expected);
-  const mend =
-    works && !wrong
-      ? on === 'software'
-        ? 'Install the driver of the GPU; its adapter then comes first.'
-        : undefined
-      : !installed || wrong
-        ? needs[name].command
-        : answer?.hint;
+  const node = nodeOf(name);
+  const { accepts = () => false } = needs[name];
+  const right = packages.every(({ found, expected }) => found === expected || (found !== undefined && accepts(found)));
+  const mend = mendOf(name, { right, works, on, node, hint: answer?.hint, cards });
   return {
     name,
     carried: true,
@@ -198,11 +219,51 @@ function reportOf({ name, gpu }: BackendEntry, { answer, problem }: ChildOutcome
     works,
     ...(on === undefined ? {} : { on }),
     ...(answer?.device === undefined ? {} : { device: answer.device }),
-    node: nodeOf(name),
+    node,
     parts: [...packages, ...libraries],
     ...(reason === undefined ? {} : { reason }),
     ...(mend === undefined ? {} : { mend }),
   };
+}
+
+function providerReport(name: string, { answer, problem }: ChildOutcome<BackendTrial>): ProviderReport {
+  const works = answer?.works === true;
+  const on = !works ? undefined : answer.software ? 'software' : 'GPU';
+  const reason = works ? problem : (answer?.reason ?? problem ?? 'no answer');
+  return {
+    name,
+    works,
+    ...(on === undefined ? {} : { on }),
+    ...(answer?.device === undefined ? {} : { device: answer.device }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(works || answer?.hint === undefined ? {} : { mend: answer.hint }),
+  };
+}
+
+/** The one command that mends it; undefined where there is nothing to mend. */
+function mendOf(
+  name: BackendName,
+  found: { right: boolean; works: boolean; on: EngineReport['on']; node: EngineReport['node']; hint: string | undefined; cards: number },
+): string | undefined {
+  const { right, works, on, node, hint, cards } = found;
+  if (works && right) return on === 'software' ? driverOf(name, cards) : undefined;
+  if (!works && !node.supported) return `nvm install 24 (or another Node: ${node.expected})`;
+  if (!right) return commandOf(name, cards);
+  // All there, and it does not work: its own error knows most.
+  return hint ?? (name === 'webgpu' ? driverOf(name, cards) : commandOf(name, cards));
+}
+
+/** What brings an engine; TensorFlow with CUDA is large, and of no use without a card. */
+function commandOf(name: BackendName, cards: number): string {
+  return `${needs[name].command}${name === 'tfjs-node-gpu' && cards === 0 ? ' (where there is an NVIDIA card)' : ''}`;
+}
+
+/** What brings a GPU engine that is there onto the GPU. */
+function driverOf(name: BackendName, cards: number): string {
+  if (name === 'tfjs-node-gpu' && cards > 0) return ".venv/bin/pip install 'tensorflow[and-cuda]' && maskflow setup tensorflow --gpu";
+  if (process.platform !== 'linux') return 'Update the driver of the GPU.';
+  const nvidiaDriver = 'apt-get install nvidia-driver (Ubuntu: ubuntu-drivers install)';
+  return name === 'tfjs-node-gpu' ? nvidiaDriver : `apt-get install mesa-vulkan-drivers for AMD and Intel; for NVIDIA ${nvidiaDriver}`;
 }
 
 const partOf = (name: string, found: string | undefined, expected: string): Part => ({ name, ...(found === undefined ? {} : { found }), expected });

@@ -13,6 +13,10 @@ export interface RunRecord {
   readonly options: Readonly<Record<string, unknown>>;
   readonly seed: number;
   readonly backend: string;
+  /** What computed, for people; absent for an engine of the caller's own. */
+  readonly device?: string;
+  /** What the bits depend on beside the engine: threads, provider. */
+  readonly settings?: Readonly<Record<string, string | number>>;
   readonly prefetch: number;
   /** Stages in the order from the sink up: name, recipe, and whom each feeds. */
   readonly recipe: readonly StageRecord[];

@@ -42,15 +42,23 @@ export function readCheckpoint(folder: string): Restored | undefined {
 /** Options that may differ at a resume: how long to go on, never what is computed. */
 const extendable = ['epochs', 'steps'];
 
-/** Refuses to go on with other options, another seed or another engine. */
-export function refuseChanges(before: RunRecord, now: { options: Readonly<Record<string, unknown>>; seed: number; backend: string }): void {
-  const refuse = (option: string, was: unknown, is: unknown): never => {
+/** What a resume goes on with. */
+export interface Resumed {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly backend: string;
+  readonly settings?: RunRecord['settings'] | undefined;
+}
+
+/** Refuses to go on with other options, another seed, another engine, or one that would add in another order. */
+export function refuseChanges(before: RunRecord, now: Resumed): void {
+  const refuse = (option: string, was: unknown, is: unknown, way = `Resume with ${option} as it was`): never => {
     throw new MaskflowError({
       stage: 'run',
       option,
       rule: `a resumed run must go on with what it began with: ${option} was ${show(was)}`,
       value: is,
-      hint: `Resume with ${option} as it was, or start a new run: --out DIR.`,
+      hint: `${way}, or start a new run: --out DIR.`,
     });
   };
   const names = new Set([...Object.keys(before.options), ...Object.keys(now.options)]);
@@ -63,6 +71,11 @@ export function refuseChanges(before: RunRecord, now: { options: Readonly<Record
   }
   if (before.seed !== now.seed) refuse('seed', before.seed, now.seed);
   if (before.backend !== now.backend) refuse('backend', before.backend, now.backend);
+  for (const [name, is] of Object.entries(now.settings ?? {})) {
+    const was = before.settings?.[name];
+    // A run that was recorded before a setting was cannot tell.
+    if (was !== undefined && was !== is) refuse(name, was, is, `Set ${variable(before.backend, name)}=${was}, without which the last digits differ`);
+  }
 }
 
 /** Refuses to go on with a chain whose stages changed; `epochs` may, and where the data lies (its fingerprint may not). */
@@ -79,6 +92,9 @@ export function refuseOtherChain(before: readonly StageRecord[], now: readonly S
     hint: 'Undo the change to the pipeline, or start a new run: --out DIR.',
   });
 }
+
+/** The variable of an engine's setting. */
+const variable = (backend: string, setting: string): string => `MASKFLOW_${backend}_${setting}`.toUpperCase().replaceAll('-', '_');
 
 const bound = (value: unknown): number => (value === null || value === 'none' ? Number.POSITIVE_INFINITY : Number(value));
 

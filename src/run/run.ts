@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rmdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { createExecutor } from '../backends/index.js';
+import { chooseBackend } from '../backends/index.js';
 import { Cursor } from '../core/cursor.js';
 import { Gate, enterRun } from '../core/demand/index.js';
 import { MaskflowError, inStage } from '../core/errors.js';
@@ -36,6 +36,7 @@ export interface RunOptions {
   readonly prefetch?: number;
   /** Ends the run after what is in flight, with a checkpoint. */
   readonly signal?: AbortSignal;
+  /** Told what a person wants to know: the engine, where a resume goes on, warnings. */
   readonly say?: (line: string) => void;
   /** Folder for data that pipelines prepare; default .maskflow/prepared. */
   readonly preparedFolder?: string;
@@ -107,9 +108,15 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
       .catch(() => undefined);
   };
   // 2. The engine, and what a checkpoint gives back.
+  let engine: Pick<RunRecord, 'device' | 'settings'> = {};
   const make =
     options.executor ??
-    ((s) => createExecutor({ seed: s, ...(backend === undefined ? {} : { backend }), ...(options.allowSoftware ? { allowSoftware: true } : {}) }));
+    (async (s) => {
+      const { name: called, device, software, settings, executor } = await chooseBackend({ backend, allowSoftware: options.allowSoftware });
+      say(`Engine: ${called} (${device}${software ? '; no GPU' : ''})`);
+      engine = { device, ...(settings === undefined ? {} : { settings }) };
+      return executor({ seed: s });
+    });
   const executor = await make(seed).catch(async (error: unknown) => {
     await giveBack();
     throw error;
@@ -121,6 +128,7 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
     options: written(resolved),
     seed,
     backend: executor.backend,
+    ...engine,
     prefetch,
     recipe: before?.recipe ?? [],
     data: before?.data ?? {},
@@ -136,7 +144,11 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
   let ours = false;
   let gate: Gate | undefined;
   try {
-    if (before !== undefined) refuseChanges(before, { options: record.options, seed, backend: executor.backend });
+    if (before !== undefined) {
+      refuseChanges(before, { options: record.options, seed, backend: executor.backend, settings: engine.settings });
+      const [was, is] = [before.device, engine.device];
+      if (was !== undefined && is !== undefined && was !== is) say(`The run began on ${was} and goes on on ${is}: last digits may differ.`);
+    }
     const restored = before === undefined ? undefined : readCheckpoint(folder);
     if (restored !== undefined) {
       await restoreWeights(executor.weights, restored.set, restored.model, restored.training, restored.state);

@@ -14,13 +14,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Starts `maskflow …argv` in `cwd`. */
+/** Starts `maskflow …argv` in `cwd`; on wasm where nothing else is named, whatever this machine has. */
 export function start(
   cwd: string,
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): { child: ChildProcess; ended: Promise<Ended>; said: () => string } {
-  const child = spawn(process.execPath, [bin, ...argv], { cwd, env: { ...process.env, NO_COLOR: '1', ...environment } });
+  const child = spawn(process.execPath, [bin, ...argv], { cwd, env: { ...process.env, NO_COLOR: '1', MASKFLOW_BACKEND: 'wasm', ...environment } });
   const stop = (): void => void child.kill('SIGKILL');
   // A test that fails leaves no process behind.
   process.once('exit', stop);

@@ -1,8 +1,12 @@
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type BackendName, backends } from '../../src/backends/index.js';
 import { doctorText } from '../../src/cli/doctor.js';
 import { type DoctorReport, type DoctorSurroundings, type EngineReport, doctor, isSupported } from '../../src/run/doctor.js';
-import { type BackendTrial, loadedLibraries, tryBackend } from '../../src/run/tryBackend.js';
+import { type BackendTrial, builtFor, loadedLibraries, tryBackend } from '../../src/run/tryBackend.js';
+import { put } from '../setup/world.js';
 import { maskflow, plainText } from './console.js';
 
 const names: BackendName[] = ['tfjs-node-gpu', 'webgpu', 'onnx', 'tfjs-node', 'wasm', 'cpu'];
@@ -84,7 +88,8 @@ describe('doctor', () => {
       works: true,
       on: 'software',
       reason: expect.stringMatching(/--allow-software/),
-      mend: expect.stringMatching(/^npm install --ignore-scripts webgpu@0\.6\.2/),
+      // As it works in this checkout, where webgpu is an optional peer.
+      mend: expect.stringMatching(/^npm install --no-save --save-prod --ignore-scripts webgpu@0\.6\.2/),
     });
     expect(engine(report, 'onnx')).toMatchObject({ carried: false, works: false, reason: 'this version of maskflow does not carry it yet' });
     expect(engine(report, 'onnx').mend).toBeUndefined();
@@ -101,6 +106,102 @@ describe('doctor', () => {
     const none = await doctor({}, here({ trial: async () => ({ problem: 'no' }) }));
     expect(none.chosen).toBeUndefined();
     expect(plainText(doctorText(none))).toMatch(/\nNo engine works here\.$/);
+  });
+
+  it('names one command that mends what is there and does not work', async () => {
+    const mend = async (name: BackendName, outcome: Awaited<ReturnType<DoctorSurroundings['trial']>>, change: Partial<DoctorSurroundings> = {}) =>
+      engine(await doctor({}, here({ trial: async () => outcome, version: (one) => (one === 'webgpu' ? '0.6.2' : '4.22.0'), ...change })), name).mend;
+    const cards = { gpus: async () => [] };
+    const crash = { problem: 'crashed with SIGSEGV' };
+    expect(await mend('wasm', crash)).toBe('npm install --no-save --save-prod --ignore-scripts @tensorflow/tfjs-backend-wasm@4.22.0');
+    expect(await mend('tfjs-node', crash)).toBe('maskflow setup tensorflow');
+    expect(await mend('tfjs-node', works('TensorFlow 2.21.0, CPU'))).toBeUndefined();
+    // A GPU engine without its GPU: the driver, or the libraries beside it where a card is seen.
+    const software = works('on the CPU', true);
+    expect(await mend('tfjs-node-gpu', software)).toBe(".venv/bin/pip install 'tensorflow[and-cuda]' && maskflow setup tensorflow --gpu");
+    if (process.platform !== 'linux') return;
+    expect(await mend('tfjs-node-gpu', software, cards)).toMatch(/^apt-get install nvidia-driver /);
+    for (const outcome of [software, crash])
+      expect(await mend('webgpu', outcome)).toMatch(/^apt-get install mesa-vulkan-drivers for AMD and Intel; for NVIDIA apt-get /);
+    expect(await mend('tfjs-node-gpu', crash, { ...cards, version: () => undefined })).toBe('maskflow setup tensorflow --gpu (where there is an NVIDIA card)');
+  });
+
+  describe('the compiled engine', () => {
+    const onnx = { name: 'onnx' as const, gpu: false, providers: ['cpu', 'webgpu', 'cuda'], load: never };
+    const device = 'ONNX Runtime 1.24.1, CPU, 2 threads';
+    const answers: Record<string, Awaited<ReturnType<DoctorSurroundings['trial']>>> = {
+      cpu: works(device, false, { 'ONNX Runtime': '1.24.1' }),
+      webgpu: { answer: { works: true, gpu: true, device: 'ONNX Runtime 1.24.1, WebGPU (Vulkan, NVIDIA)', software: false, libraries: {} } },
+      cuda: { answer: { works: false, libraries: {}, reason: 'the CUDA libraries are not installed', hint: 'node install.js brings them.' } },
+    };
+    const of = (change: Partial<DoctorSurroundings> = {}) =>
+      doctor({}, here({ table: [onnx], trial: async (_, __, provider = 'cpu') => answers[provider] as never, version: () => '1.24.1', ...change }));
+
+    it('accepts every version that its loader does', async () => {
+      const report = engine(await of(), 'onnx');
+      expect(report).toMatchObject({
+        works: true,
+        on: 'CPU',
+        parts: [
+          { name: 'onnxruntime-node', found: '1.24.1', expected: '1.30.0' },
+          { name: 'ONNX Runtime', found: '1.24.1', expected: '1.20 or newer' },
+        ],
+      });
+      expect(report.mend).toBeUndefined();
+      expect(engine(await of({ version: () => '2.0.0' }), 'onnx').mend).toBe('npm install --no-save --save-prod --ignore-scripts onnxruntime-node@1.30.0');
+    });
+
+    it('says which providers load, and on what', async () => {
+      const asked: unknown[] = [];
+      const report = await of({
+        trial: async (_, __, provider) => {
+          asked.push(provider);
+          return answers[provider ?? 'cpu'] as never;
+        },
+      });
+      expect(asked).toEqual([undefined, 'webgpu', 'cuda']);
+      expect(engine(report, 'onnx').providers).toEqual([
+        { name: 'webgpu', works: true, on: 'GPU', device: 'ONNX Runtime 1.24.1, WebGPU (Vulkan, NVIDIA)' },
+        { name: 'cuda', works: false, reason: 'the CUDA libraries are not installed', mend: 'node install.js brings them.' },
+      ]);
+      const text = plainText(doctorText(report));
+      expect(text).toContain('    also    webgpu: GPU: ONNX Runtime 1.24.1, WebGPU (Vulkan, NVIDIA)\n');
+      expect(text.replace(/\s+/g, ' ')).toContain('also cuda: no: the CUDA libraries are not installed. node install.js brings them.');
+      // Where it does not work at all, its providers are not asked.
+      expect(engine(await of({ trial: async () => ({ problem: 'no' }) }), 'onnx').providers).toBeUndefined();
+    });
+
+    it('is what a run takes where the variable names a provider of it', async () => {
+      const environment = { MASKFLOW_ONNX_PROVIDER: 'webgpu' };
+      const taken = await of({ environment, trial: async () => answers.webgpu as never });
+      expect(engine(taken, 'onnx').on).toBe('GPU');
+      expect(taken.chosen).toEqual({ name: 'onnx', because: 'MASKFLOW_ONNX_PROVIDER' });
+      expect(plainText(doctorText(taken))).toMatch(/\nmaskflow run takes onnx, named by MASKFLOW_ONNX_PROVIDER\.$/);
+      const software = { answer: { works: true, gpu: true, device: 'SwiftShader', software: true, libraries: {} } };
+      expect(plainText(doctorText(await of({ environment, trial: async () => software })))).toMatch(
+        /named by MASKFLOW_ONNX_PROVIDER, with --allow-software\.$/,
+      );
+    });
+  });
+
+  it('tells versions found and expected of native libraries, as TensorFlow itself tells them', async () => {
+    const answer: BackendTrial = {
+      works: true,
+      device: 'TensorFlow 2.21.0, GPU',
+      software: false,
+      libraries: { TensorFlow: '2.21.0', 'CUDA driver': '550.54.15', 'CUDA runtime': '12', cuDNN: '9' },
+      expected: { 'CUDA runtime': '12', cuDNN: '9' },
+    };
+    const report = await doctor({}, here({ trial: async () => ({ answer }), version: () => '4.22.0' }));
+    expect(engine(report, 'tfjs-node-gpu').parts).toEqual([
+      { name: '@tensorflow/tfjs-node-gpu', found: '4.22.0', expected: '4.22.0' },
+      { name: 'TensorFlow', found: '2.21.0', expected: '2.12 or newer' },
+      { name: 'CUDA driver', found: '550.54.15', expected: '525 or newer' },
+      { name: 'CUDA runtime', found: '12', expected: '12' },
+      { name: 'cuDNN', found: '9', expected: '9' },
+    ]);
+    expect(engine(report, 'tfjs-node-gpu').on).toBe('GPU');
+    expect(plainText(doctorText(report)).replace(/\s+/g, ' ')).toContain('CUDA runtime 12, cuDNN 9 ');
   });
 
   it('an engine that answers and then crashes works, with the reason beside it', async () => {
@@ -164,6 +265,23 @@ describe('tryBackend', () => {
     ).toEqual({ 'Vulkan loader': '1.3.239', TensorFlow: '2' });
     expect(loadedLibraries('')).toEqual({});
   });
+
+  it('reads from the wheel for which CUDA its TensorFlow was built', () => {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'maskflow-doctor-')));
+    try {
+      const maps = `7f2-7f3 r-xp 0 08:01 13   ${folder}/libtensorflow_cc.so.2`;
+      put(join(folder, 'libtensorflow_cc.so.2'), '');
+      expect(builtFor(maps)).toEqual({});
+      const info = join(folder, 'python/platform/build_info.py');
+      put(info, "build_info = collections.OrderedDict([('is_cuda_build', False)])");
+      expect(builtFor(maps)).toEqual({});
+      put(info, "OrderedDict([('cuda_version', '12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True)])");
+      expect(builtFor(maps)).toEqual({ 'CUDA runtime': '12', cuDNN: '9' });
+      expect(builtFor('')).toEqual({});
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });
 
 describe('maskflow doctor', () => {
@@ -173,6 +291,11 @@ describe('maskflow doctor', () => {
     const report = JSON.parse(stdout) as DoctorReport;
     expect(report.engines.map(({ name }) => name)).toEqual(backends.map(({ name }) => name));
     for (const name of ['wasm', 'cpu'] as const) expect(engine(report, name)).toMatchObject({ installed: true, works: true, on: 'CPU' });
+    // TensorFlow tells its release, where its file is called .so.2.
+    const tensorflow = engine(report, 'tfjs-node');
+    if (tensorflow.works) expect(tensorflow.parts.find(({ name }) => name === 'TensorFlow')?.found).toMatch(/^2\.\d+\.\d/);
+    const onnx = engine(report, 'onnx');
+    if (onnx.works) expect(onnx.providers?.map(({ name }) => name)).toEqual(['webgpu', 'cuda']);
     for (const { carried, works: holds, reason } of report.engines) if (carried && !holds) expect(reason).toMatch(/\w/);
   }, 120_000);
 });

@@ -95,7 +95,7 @@ describe('usage: exit code 2, the reason, and a way on', () => {
 describe('failure: exit code 1', () => {
   it('a pipeline that throws is named as such, without a stack, and leaves no folder', async () => {
     const { code, stderr } = await maskflow('run', 'never.ts', '--backend', 'cpu');
-    expect({ code, stderr }).toEqual({ code: 1, stderr: 'error pipeline: never built.\n' });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'Engine: cpu (JavaScript, 1 thread)\nerror pipeline: never built.\n' });
     expect(readdirSync('.')).not.toContain('runs');
   });
 
@@ -153,7 +153,7 @@ export default pipeline({ epochs: 1 }, ({ epochs }): never => {
     );
     const { code, stdout, stderr } = await start(folder, ['run', 'boom.ts', '--backend', 'cpu'], { MASKFLOW_DEBUG: '1' }).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^error pipeline: boom green 1\./);
+    expect(stderr).toMatch(/^error pipeline: boom green 1\./m);
     expect(stderr).toMatch(/caused by RangeError: boom green 1\n +at .*boom\.ts:10:9/);
     expect(readdirSync(folder)).toEqual(['boom.ts']);
   }, 30_000);

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { grid } from '../../src/cli/grid.js';
 import { makeProgram } from '../../src/cli/main.js';
 import { patch } from '../../src/cli/patch.js';
-import { block, colorNoise, random } from '../../src/operators/masks/index.js';
+import { bernoulli, block, colorNoise, countBased, linguisticEntity, random, spans, tlm, wholeWord } from '../../src/operators/masks/index.js';
 
 /** The whole help text of a command, examples included. */
 async function help(name: string): Promise<string> {
@@ -32,7 +32,7 @@ describe('help', () => {
   it('of mask and inspect lists the masks that the package exports, with their options', async () => {
     for (const name of ['mask', 'inspect']) {
       const text = await help(name);
-      for (const [kind, make] of Object.entries({ random, block, colorNoise })) {
+      for (const [kind, make] of Object.entries({ random, block, colorNoise, bernoulli, countBased, wholeWord, spans, linguisticEntity, tlm })) {
         const [, options = ''] = new RegExp(`^  ${kind} .*\\((.*)\\)$`, 'mu').exec(text) ?? [];
         const { recipe } = make();
         expect(options.split(', ').sort()).toEqual(Object.keys(recipe.options).sort());

@@ -39,7 +39,8 @@ describe('maskflow run in this process', () => {
         `export default { kind: 'maskflow.pipeline', defaults: { epochs: 1 }, build: () => ({ subscribe: (o: { complete(): void }) => (queueMicrotask(() => o.complete()), { unsubscribe() {} }) }) };\n`,
       );
       const first = await maskflow('run', 'plain.ts', '--backend', 'cpu', '--json', '--seed', '3', '--set', 'epochs=2');
-      expect(first).toMatchObject({ code: 0, stderr: '' });
+      // On the screen stands which engine runs; stdout stays free for data.
+      expect(first).toMatchObject({ code: 0, stderr: 'Engine: cpu (JavaScript, 1 thread)\n' });
       expect(JSON.parse(first.stdout)).toEqual({
         status: 'done',
         step: 0,
@@ -51,6 +52,9 @@ describe('maskflow run in this process', () => {
       expect((await maskflow('run', 'plain.ts', '--backend', 'cpu')).stdout).toBe('  result  runs/plain-2/result.json\n');
       // The newest is done already: nothing to do is no failure.
       expect(await maskflow('run', 'plain.ts', '--resume')).toMatchObject({ code: 0, stderr: `${join(root, 'runs/plain-2')} is done; nothing to resume.\n` });
+      const wasm = await maskflow('run', 'plain.ts', '--backend', 'wasm', '--out', 'wasm');
+      expect(wasm.stderr).toMatch(/^Engine: wasm \(WebAssembly(, SIMD)?, 1 thread\)\n$/);
+      expect(record('wasm').backend).toBe('wasm');
       expect(readdirSync('runs').sort()).toEqual(['plain', 'plain-2']);
     } finally {
       process.chdir(cwd);
@@ -126,6 +130,6 @@ describe.skipIf(!built)('Ctrl-C', () => {
     await until(() => again.said().includes('Going on from'), again.ended);
     again.child.kill('SIGKILL');
     await again.ended;
-    expect(again.said()).toMatch(/^Going on from step-\d{8}\.$/m);
+    expect(again.said()).toMatch(/^Engine: cpu [^\n]*\nGoing on from step-\d{8}\.$/m);
   }, 60_000);
 });

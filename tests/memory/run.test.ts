@@ -132,7 +132,7 @@ function failing<P extends Program<'loss'>>(program: P): P {
   };
 }
 
-describe.each(await presentBackends({ software: false }))('a run on %s', (_, chosen) => {
+describe.each(await presentBackends({ software: false }))('a run on %s', (name, chosen) => {
   const start = (chain: ReturnType<typeof small>, more: Partial<RunOptions> = {}) =>
     run(chain, { name: 'small', out: join(root, String(folders++)), executor: async (seed) => chosen.executor({ seed }), ...more });
 
@@ -147,7 +147,8 @@ describe.each(await presentBackends({ software: false }))('a run on %s', (_, cho
     await start(small({ seen: () => after.push(tf.memory().numTensors) }));
     expect(after).toHaveLength(15);
     expect(new Set(after).size).toBe(1);
-    expect(after[0]).toBeGreaterThan(before.tensors);
+    // The compiled engine keeps its weights outside of tfjs.
+    if (name !== 'onnx') expect(after[0]).toBeGreaterThan(before.tensors);
     expect(leftovers()).toEqual(before);
   });
 

@@ -1,4 +1,5 @@
-// A bare executor for tests of models and losses: weights from keys, columns as tensors, forward and gradients on the cpu.
+// A bare executor for tests of models and losses: weights from keys, columns as tensors, forward and gradients on the backend
+// that tfjs has current. Values are read asynchronously: a GPU's are read in no other way.
 import * as tf from '@tensorflow/tfjs';
 import { type AnyBatch, type Column, isColumn } from '../../src/core/batch.js';
 import { fold, rootKey } from '../../src/core/key.js';
@@ -43,42 +44,46 @@ function weightsOf(program: VitMae, signature: Signature, values: Values): Recor
 }
 
 /** One output of a program on a prepared batch. */
-export function forward(program: VitMae, batch: AnyBatch, output: VitMaeOutput, values: Values): Float32Array {
+export async function forward(program: VitMae, batch: AnyBatch, output: VitMaeOutput, values: Values): Promise<Float32Array> {
   const signature = signatureOf(batch);
-  return tf.tidy(() => {
-    const outputs = program.build(weightsOf(program, signature, values), tensorsOf(batch, program.inputs(signature)), {}, signature);
-    return (outputs[output] as Tensor).dataSync<'float32'>().slice();
-  });
+  return read(
+    tf.tidy(() => program.build(weightsOf(program, signature, values), tensorsOf(batch, program.inputs(signature)), {}, signature)[output] as Tensor),
+  );
+}
+
+/** The values of a tensor, which is freed. */
+async function read(tensor: Tensor): Promise<Float32Array> {
+  const values = (await tensor.data<'float32'>()).slice();
+  tensor.dispose();
+  return values;
 }
 
 /** Sum, count and the gradients of the sum with respect to every trainable parameter. */
-export function lossAndGradients(
+export async function lossAndGradients(
   program: VitMae,
   term: LossTerm<'prediction'>,
   batch: AnyBatch,
   values: Values,
-): { sum: number; count: number; gradients: Values } {
+): Promise<{ sum: number; count: number; gradients: Values }> {
   const signature = signatureOf(batch);
   const names = Object.entries(program.parameters(signature))
     .filter(([, { trainable }]) => trainable !== false)
     .map(([name]) => name);
-  return tf.tidy(() => {
+  let count: Tensor | undefined;
+  const { value, grads } = tf.tidy(() => {
     const weights = weightsOf(program, signature, values);
     const columns = tensorsOf(batch, [...new Set([...program.inputs(signature), ...term.inputs(signature)])]);
-    let count = 0;
-    const grads = tf.valueAndGrads((...tensors: Tensor[]) => {
+    const differentiated = tf.valueAndGrads((...tensors: Tensor[]) => {
       const all = { ...weights, ...Object.fromEntries(names.map((name, i) => [name, tensors[i] as Tensor])) };
       const loss: Loss = term.build(program.build(all, columns, {}, signature) as Readonly<Record<'prediction', Tensor>>, columns, signature);
-      count = loss.count.dataSync()[0] as number;
+      count = tf.keep(loss.count.clone());
       return loss.sum as tf.Scalar;
     });
-    const { value, grads: found } = grads(names.map((name) => weights[name] as Tensor));
-    return {
-      sum: value.dataSync()[0] as number,
-      count,
-      gradients: Object.fromEntries(names.map((name, i) => [name, (found[i] as Tensor).dataSync<'float32'>().slice()])),
-    };
+    return differentiated(names.map((name) => weights[name] as Tensor));
   });
+  const gradients: Record<string, Float32Array> = {};
+  for (const [i, name] of names.entries()) gradients[name] = await read(grads[i] as Tensor);
+  return { sum: (await read(value))[0] as number, count: (await read(count as unknown as Tensor))[0] as number, gradients };
 }
 
 /** Values by a formula that any language can repeat: parameter j in order of names, element i. */

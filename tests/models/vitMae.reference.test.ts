@@ -1,11 +1,12 @@
 // Reference values of the official implementation: Hugging Face's ViTMAEForPreTraining with weights, tokens and masks given
 // by formulas (harness.ts); prediction, features, loss and a projection of every gradient.
 import { readFileSync } from 'node:fs';
-import * as tf from '@tensorflow/tfjs';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { useBackend } from '../../src/backends/useBackend.js';
 import { signatureOf } from '../../src/core/program.js';
 import { patchReconstruction } from '../../src/losses/patchReconstruction.js';
 import { vitMae } from '../../src/models/vitMae.js';
+import { presentTfjs, tfjsName } from '../backends/presentBackends.js';
 import { batchOf, formulaTokens, formulaValues, forward, largestDifference, lossAndGradients, maskColumn, prepared } from './harness.js';
 
 interface Reference {
@@ -23,26 +24,28 @@ const program = vitMae({ width: 8, depth: 2, heads: 2, channels: 2, decoder: { w
 const batch = prepared(program, batchOf({ tokens: formulaTokens(2, 9, 18), mask: maskColumn(reference.mask, [3, 3]) }, [3, 3]));
 const values = formulaValues(program.parameters(signatureOf(batch)));
 
-beforeAll(() => tf.setBackend('cpu'));
+describe.each(await presentTfjs())('on %s', { timeout: 120_000 }, (name) => {
+  beforeEach(() => useBackend(tfjsName(name)));
 
-test('the prediction equals that of transformers', () => {
-  expect(largestDifference(forward(program, batch, 'prediction', values), reference.prediction)).toBeLessThan(2e-5);
-});
+  test('the prediction equals that of transformers', async () => {
+    expect(largestDifference(await forward(program, batch, 'prediction', values), reference.prediction)).toBeLessThan(2e-5);
+  });
 
-test('class token and mean of the visible patches equal those of transformers', () => {
-  expect(largestDifference(forward(program, batch, 'cls', values), reference.cls)).toBeLessThan(2e-5);
-  expect(largestDifference(forward(program, batch, 'features', values), reference.meanOfPatches)).toBeLessThan(2e-5);
-});
+  test('class token and mean of the visible patches equal those of transformers', async () => {
+    expect(largestDifference(await forward(program, batch, 'cls', values), reference.cls)).toBeLessThan(2e-5);
+    expect(largestDifference(await forward(program, batch, 'features', values), reference.meanOfPatches)).toBeLessThan(2e-5);
+  });
 
-test('the normalised loss and the gradient of every parameter equal those of transformers', () => {
-  const { sum, count, gradients } = lossAndGradients(program, patchReconstruction({ normalize: true }), batch, values);
-  expect(count).toBe(10);
-  expect(sum / count).toBeCloseTo(reference.loss, 5);
-  expect(Object.keys(gradients).sort()).toEqual(Object.keys(reference.gradients));
-  for (const [name, [norm, projection]] of Object.entries(reference.gradients)) {
-    const gradient = Array.from(gradients[name] as Float32Array, (g) => g / count);
-    const scale = Math.max(norm, 1e-3);
-    expect(Math.abs(Math.hypot(...gradient) - norm) / scale, name).toBeLessThan(1e-4);
-    expect(Math.abs(gradient.reduce((total, g, i) => total + g * Math.cos(i), 0) - projection) / scale, name).toBeLessThan(1e-4);
-  }
+  test('the normalised loss and the gradient of every parameter equal those of transformers', async () => {
+    const { sum, count, gradients } = await lossAndGradients(program, patchReconstruction({ normalize: true }), batch, values);
+    expect(count).toBe(10);
+    expect(sum / count).toBeCloseTo(reference.loss, 5);
+    expect(Object.keys(gradients).sort()).toEqual(Object.keys(reference.gradients));
+    for (const [name, [norm, projection]] of Object.entries(reference.gradients)) {
+      const gradient = Array.from(gradients[name] as Float32Array, (g) => g / count);
+      const scale = Math.max(norm, 1e-3);
+      expect(Math.abs(Math.hypot(...gradient) - norm) / scale, name).toBeLessThan(1e-4);
+      expect(Math.abs(gradient.reduce((total, g, i) => total + g * Math.cos(i), 0) - projection) / scale, name).toBeLessThan(1e-4);
+    }
+  });
 });

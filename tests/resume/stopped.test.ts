@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type RunOptions, run } from '../../src/run/run.js';
+import { presentBackends } from '../backends/presentBackends.js';
 import { type DyingFiles, dyingFiles } from './dyingFiles.js';
 import { leftovers } from './leftovers.js';
 import { tiny } from './tiny.js';
@@ -12,38 +13,44 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 let folders = 0;
 const fresh = (): string => join(root, String(folders++));
 const start = (out: string, more: Partial<RunOptions> = {}, read?: (id: number) => void) => run(tiny(read), { name: 'tiny', backend: 'cpu', out, ...more });
+/** The engine of reference, and the compiled one where it is there. What tests engines alone is engines.test.ts. */
+const engines = (await presentBackends({ only: ['onnx', 'cpu'] })).map(([name]) => name);
 
 describe('resume', () => {
-  it.each(['keep', 'filter'])('is exact when stopped before and after every file operation of a checkpoint (samples dropped by %s)', async (drop) => {
-    const options = { drop, every: '4', epochs: '2' };
-    const whole = fresh();
-    const counted = dyingFiles();
-    await start(whole, { options, files: counted });
-    const expected = leftovers(whole);
-    // The operations of the second checkpoint, which also prunes the first.
-    const first = counted.log.findIndex((line) => line.includes('.unfinished-step-00000008'));
-    const next = counted.log.findIndex((line) => line.includes('.unfinished-step-00000012'));
-    expect(next - first).toBeGreaterThan(14);
-    const trials = Array.from({ length: next - first }, (_, i) => first + i).flatMap((at) => (['before', 'after'] as const).map((when) => ({ at, when })));
-    for (const { at, when } of trials) {
-      const out = fresh();
-      const label = `${when} ${counted.log[at]}`;
-      await expect(start(out, { options, files: dyingFiles(at, when) }), label).rejects.toThrow(/died/);
-      const complete = readdirSync(join(out, 'checkpoints')).filter((entry) => entry.startsWith('step-'));
-      for (const name of complete) expect(readdirSync(join(out, 'checkpoints', name)), label).toHaveLength(4);
-      await start(out, { options, resume: true });
-      expect(leftovers(out), label).toEqual(expected);
-      expect(
-        readdirSync(join(out, 'checkpoints')).filter((entry) => entry.startsWith('.')),
-        label,
-      ).toEqual([]);
-    }
-  });
+  it.each(['keep', 'filter'])(
+    'is exact when stopped before and after every file operation of a checkpoint (samples dropped by %s)',
+    async (drop) => {
+      const options = { drop, every: '4', epochs: '2' };
+      const whole = fresh();
+      const counted = dyingFiles();
+      await start(whole, { options, files: counted });
+      const expected = leftovers(whole);
+      // The operations of the second checkpoint, which also prunes the first.
+      const first = counted.log.findIndex((line) => line.includes('.unfinished-step-00000008'));
+      const next = counted.log.findIndex((line) => line.includes('.unfinished-step-00000012'));
+      expect(next - first).toBeGreaterThan(14);
+      const trials = Array.from({ length: next - first }, (_, i) => first + i).flatMap((at) => (['before', 'after'] as const).map((when) => ({ at, when })));
+      for (const { at, when } of trials) {
+        const out = fresh();
+        const label = `${when} ${counted.log[at]}`;
+        await expect(start(out, { options, files: dyingFiles(at, when) }), label).rejects.toThrow(/died/);
+        const complete = readdirSync(join(out, 'checkpoints')).filter((entry) => entry.startsWith('step-'));
+        for (const name of complete) expect(readdirSync(join(out, 'checkpoints', name)), label).toHaveLength(4);
+        await start(out, { options, resume: true });
+        expect(leftovers(out), label).toEqual(expected);
+        expect(
+          readdirSync(join(out, 'checkpoints')).filter((entry) => entry.startsWith('.')),
+          label,
+        ).toEqual([]);
+      }
+    },
+    120_000,
+  );
 
-  it('is exact when stopped, resumed, stopped and resumed again, for any prefetch, with accumulation', async () => {
+  it.each(engines)('is exact when stopped, resumed, stopped and resumed again, for any prefetch, with accumulation, on %s', async (backend) => {
     const options = { accumulate: '3', every: '1' };
     const whole = fresh();
-    await start(whole, { options });
+    await start(whole, { options, backend });
     const out = fresh();
     const dieAfter = async (checkpoint: string, resume: boolean, prefetch: number): Promise<void> => {
       const files: DyingFiles = dyingFiles();
@@ -64,11 +71,11 @@ describe('resume', () => {
           await files.write(path, content);
         },
       };
-      await expect(start(out, { options, resume, prefetch, files: dying })).rejects.toThrow(/died/);
+      await expect(start(out, { options, resume, prefetch, files: dying, backend })).rejects.toThrow(/died/);
     };
     await dieAfter('step-00000002', false, 8);
     await dieAfter('step-00000004', true, 1);
-    await start(out, { options, resume: true, prefetch: 3 });
+    await start(out, { options, resume: true, prefetch: 3, backend });
     expect(leftovers(out)).toEqual(leftovers(whole));
   });
 
@@ -178,10 +185,10 @@ describe('resume', () => {
     expect(leftovers(out)).toEqual(leftovers(whole));
   });
 
-  it('losses, weights and cursor are the same for prefetch 1 and 8', async () => {
+  it.each(engines)('losses, weights and cursor are the same for prefetch 1 and 8, on %s', async (backend) => {
     const [one, eight] = [fresh(), fresh()];
-    await start(one, { prefetch: 1 });
-    await start(eight, { prefetch: 8 });
+    await start(one, { prefetch: 1, backend });
+    await start(eight, { prefetch: 8, backend });
     expect(leftovers(eight)).toEqual(leftovers(one));
   });
 });

@@ -8,12 +8,17 @@ const OPSET = 20;
 const IR_VERSION = 9;
 const elementTypes: Readonly<Record<ElementType, number>> = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 };
 
+export interface EncodeOptions {
+  /** Whether inputs and outputs have the shapes of the graph, or any; default true. */
+  readonly shapes?: boolean;
+}
+
 /** The bytes of the ONNX model. An output that is an input, a constant, or the second of its value passes through Identity. */
-export function encodeGraph(graph: Graph): Uint8Array {
+export function encodeGraph(graph: Graph, { shapes = true }: EncodeOptions = {}): Uint8Array {
   const writer = new PbfWriter();
   writer.writeVarintField(1, IR_VERSION);
   writer.writeStringField(2, 'maskflow');
-  writer.writeMessage(7, writeGraph, graph);
+  writer.writeMessage(7, writeGraph, { graph, shapes });
   for (const [domain, version] of [
     ['', OPSET],
     ['com.microsoft', 1],
@@ -28,20 +33,25 @@ function writeOpset({ domain, version }: { domain: string; version: number }, wr
   writer.writeVarintField(2, version);
 }
 
-function writeGraph({ inputs, outputs, values, constants, nodes }: Graph, writer: PbfWriter): void {
+/** A type whose shape is open where it is absent. */
+type Declared = Omit<ValueType, 'shape'> & { readonly shape?: readonly number[] };
+
+function writeGraph({ graph, shapes }: { graph: Graph; shapes: boolean }, writer: PbfWriter): void {
+  const { inputs, outputs, values, constants, nodes } = graph;
   const typeOf = (name: string): ValueType => {
     const type = values.get(name);
     if (type === undefined) throw new Error(`no type for value ${name}`);
     return type;
   };
+  const declared = (name: string): Declared => (shapes ? typeOf(name) : { type: typeOf(name).type });
   // An output has its own name, and a value that a node makes can bear one; all others are copied.
   for (const node of nodes) writer.writeMessage(1, writeNode, node);
   for (const [name, value] of outputs)
     if (name !== value) writer.writeMessage(1, writeNode, { op: 'Identity', inputs: [value], outputs: [name], attributes: {} });
   writer.writeStringField(2, 'maskflow');
   for (const [name, data] of constants) writer.writeMessage(5, writeConstant, { name, data, ...typeOf(name) });
-  for (const name of inputs) writer.writeMessage(11, writeValue, { name, ...typeOf(name) });
-  for (const [name, value] of outputs) writer.writeMessage(12, writeValue, { name, ...typeOf(value) });
+  for (const name of inputs) writer.writeMessage(11, writeValue, { name, ...declared(name) });
+  for (const [name, value] of outputs) writer.writeMessage(12, writeValue, { name, ...declared(value) });
 }
 
 function writeNode({ op, domain = '', inputs, outputs, attributes }: Omit<Node, 'domain'> & { domain?: string }, writer: PbfWriter): void {
@@ -68,18 +78,18 @@ function writeConstant({ name, data, shape, type }: { name: string; data: Consta
   writer.writeBytesField(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-function writeValue({ name, shape, type }: { name: string } & ValueType, writer: PbfWriter): void {
+function writeValue({ name, ...type }: { name: string } & Declared, writer: PbfWriter): void {
   writer.writeStringField(1, name);
-  writer.writeMessage(2, writeType, { shape, type });
+  writer.writeMessage(2, writeType, type);
 }
 
-function writeType(value: ValueType, writer: PbfWriter): void {
+function writeType(value: Declared, writer: PbfWriter): void {
   writer.writeMessage(1, writeTensorType, value);
 }
 
-function writeTensorType({ shape, type }: ValueType, writer: PbfWriter): void {
+function writeTensorType({ shape, type }: Declared, writer: PbfWriter): void {
   writer.writeVarintField(1, elementTypes[type]);
-  writer.writeMessage(2, writeShape, shape);
+  if (shape !== undefined) writer.writeMessage(2, writeShape, shape);
 }
 
 function writeShape(shape: readonly number[], writer: PbfWriter): void {

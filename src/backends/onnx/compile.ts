@@ -1,0 +1,101 @@
+// From a piece of work to a session: trace, rewrite, write as ONNX, hand to ONNX Runtime.
+import { createHash } from 'node:crypto';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MaskflowError } from '../../core/errors.js';
+import { located, locatedError } from '../located.js';
+import { encodeGraph } from './encodeGraph.js';
+import type { Graph } from './graph.js';
+import { type Provider, providers } from './providers.js';
+import { rewrite } from './rewrites/rewrite.js';
+import type { Runner } from './runner.js';
+import { type Runtime, type RuntimeTensor, emptyTensor, told } from './runtime.js';
+import { trace } from './trace.js';
+import type { Work } from './work.js';
+
+export interface CompileOptions {
+  readonly runtime: Runtime;
+  readonly provider: Provider;
+  /** Threads of one session. */
+  readonly threads: number;
+  /** Threads wait for work by spinning: faster on a machine of one's own, slower on a busy one. */
+  readonly spinning: boolean;
+  /** Folder in which every graph is saved. */
+  readonly graphs?: string | undefined;
+  /** Folder in which ONNX Runtime writes a trace of every node of a session, when the session ends. */
+  readonly profile?: string | undefined;
+}
+
+/** Compiles; an error names the program or optimiser whose work it is. */
+export async function compile(work: Work, options: CompileOptions): Promise<Runner> {
+  const { runtime, provider, graphs, profile } = options;
+  const { resident, without } = providers[provider];
+  const graph = located(work.of, () => rewrite(trace(work.inputs, work.build), { without }));
+  const model = encodeGraph(graph);
+  const file = `${work.name.replace(/[^\w.-]+/g, '_')}-${createHash('sha256').update(model).digest('hex').slice(0, 8)}`;
+  if (graphs !== undefined) save(graphs, `${file}.onnx`, model);
+  if (profile !== undefined) mkdirSync(profile, { recursive: true });
+  const refused = (error: unknown): MaskflowError =>
+    locatedError(
+      work.of,
+      new MaskflowError({
+        rule: `ONNX Runtime failed on the graph ${work.name}: ${told(error)}`,
+        hint: 'MASKFLOW_ONNX_GRAPHS=folder saves the graph; --backend wasm runs without one.',
+        cause: error,
+      }),
+    );
+  const session = await runtime.InferenceSession.create(model, sessionOptions(options, graph, file)).catch((error: unknown) => {
+    throw refused(error);
+  });
+  return {
+    async run(feeds, into = {}) {
+      const fetches: Record<string, RuntimeTensor | null> = {};
+      for (const [name, value] of graph.outputs) fetches[name] = into[name] ?? (resident ? null : emptyTensor(runtime, typeOf(graph, value)));
+      return session.run(feeds, fetches).catch((error: unknown) => {
+        throw refused(error);
+      });
+    },
+    async release() {
+      if (profile !== undefined) session.endProfiling();
+      await session.release();
+    },
+  };
+}
+
+function typeOf({ values }: Graph, value: string) {
+  const type = values.get(value);
+  if (type === undefined) throw new Error(`no type for value ${value}`);
+  return type;
+}
+
+/** Ours come rewritten: ONNX Runtime's own optimisations would turn some products back into slower forms. */
+function sessionOptions({ provider, threads, spinning, profile }: CompileOptions, { outputs }: Graph, file: string): Readonly<Record<string, unknown>> {
+  const { executionProviders, resident } = providers[provider];
+  return {
+    executionProviders,
+    ...(resident ? { preferredOutputLocation: locations([...outputs.keys()]) } : {}),
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'disabled',
+    enableCpuMemArena: true,
+    enableMemPattern: true,
+    logSeverityLevel: 4, // it throws its errors; it need not print them too
+    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: join(profile, file) }),
+    // Spinning ends with a run: sessions take turns, and each has threads of its own.
+    extra: { session: { set_denormal_as_zero: '1', force_spinning_stop: '1', intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+  };
+}
+
+/** The next state stays where the graph runs; all else is for the host. */
+function locations(outputs: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(outputs.map((name) => [name, name.startsWith('next/') ? 'gpu-buffer' : 'cpu']));
+}
+
+/** Whole or not at all. */
+function save(folder: string, name: string, model: Uint8Array): void {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, name);
+  writeFileSync(`${path}.${process.pid}.partial`, model);
+  renameSync(`${path}.${process.pid}.partial`, path);
+}

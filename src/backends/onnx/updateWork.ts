@@ -1,0 +1,23 @@
+import type { Optimizer, Parameters } from '../../core/program.js';
+import { updatedBy } from '../updatedBy.js';
+import type { Values } from '../weightSets.js';
+import type { HostGradient } from './onnxGradients.js';
+import { type Work, floats, nameOf, prefixed, scalarSpecs, under } from './work.js';
+
+/** One update of an optimiser: `next/weights/…` and `next/slots/…`. */
+export function updateWork(optimizer: Optimizer, gradients: Values<HostGradient>, slots: Parameters): Work {
+  return {
+    name: `update-${nameOf(optimizer.recipe)}`,
+    of: optimizer.recipe,
+    inputs: { ...floats('weights', gradients), ...floats('gradients', gradients), ...floats('slots', slots), ...scalarSpecs },
+    build(given) {
+      const after = updatedBy(optimizer, {
+        weights: under('weights', given),
+        gradients: under('gradients', given),
+        slots: under('slots', given),
+        scalars: under('scalars', given),
+      });
+      return { ...prefixed('next/weights', after.weights), ...prefixed('next/slots', after.slots) };
+    },
+  };
+}

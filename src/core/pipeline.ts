@@ -12,6 +12,8 @@ export type Widen<P> = { readonly [K in keyof P]: P[K] extends number ? number :
 export interface Paths {
   /** Path of a data file that `make` writes on first use: once, atomically, shared by all runs. */
   prepared(name: string, make: (file: string) => Promise<void>): string;
+  /** The same, made at once: for a file that the function itself reads, such as a tokenizer that it trains. */
+  prepare(name: string, make: (file: string) => Promise<void>): Promise<string>;
   /** Path in the run's folder. */
   out(name: string): string;
 }
@@ -19,18 +21,18 @@ export interface Paths {
 export interface Pipeline<P extends Readonly<Record<string, OptionValue>> = Readonly<Record<string, OptionValue>>> {
   readonly kind: 'maskflow.pipeline';
   readonly defaults: P;
-  readonly build: (options: P & Paths) => Observable<unknown>;
+  readonly build: (options: P & Paths) => Observable<unknown> | Promise<Observable<unknown>>;
 }
 
 /**
- * A recipe for `maskflow run`. Infinity as a default means "no bound".
+ * A recipe for `maskflow run`. Infinity as a default means "no bound". The function may be asynchronous.
  *
  * @example
  * export default pipeline({ epochs: 20, batchSize: 256 }, ({ epochs: n, batchSize, out }) => source.pipe(epochs(n), …));
  */
 export function pipeline<P extends Readonly<Record<string, OptionValue>>>(
   defaults: P,
-  build: (options: Widen<P> & Paths) => Observable<unknown>,
+  build: (options: Widen<P> & Paths) => Observable<unknown> | Promise<Observable<unknown>>,
 ): Pipeline<Widen<P>> {
   for (const [name, value] of Object.entries(defaults)) {
     if (!['number', 'string', 'boolean'].includes(typeof value)) {

@@ -52,7 +52,12 @@ export async function describePipeline<P extends Readonly<Record<string, OptionV
   let parameters: Parameters = {};
   let gate: Gate | undefined;
   try {
-    const chain = pipeline.build({ ...resolved, prepared: (name, make) => prepared.path(name, make), out: (name) => join(folder, name) });
+    const chain = await pipeline.build({
+      ...resolved,
+      prepared: (name, make) => prepared.path(name, make),
+      prepare: (name, make) => prepared.now(name, make),
+      out: (name) => join(folder, name),
+    });
     await prepared.ready();
     let stages: StageDescription[] = [];
     let stop = (): void => {};

@@ -158,7 +158,14 @@ export async function run<P extends Readonly<Record<string, OptionValue>>>(pipel
     }
     // 3. The chain.
     const prepared = new Prepared(options.preparedFolder ?? '.maskflow/prepared', say);
-    const chain = inStageOf('pipeline', () => pipeline.build({ ...resolved, prepared: (n, make) => prepared.path(n, make), out: (n) => join(folder, n) }));
+    const chain = await inStageOf('pipeline', async () =>
+      pipeline.build({
+        ...resolved,
+        prepared: (n, make) => prepared.path(n, make),
+        prepare: (n, make) => prepared.now(n, make),
+        out: (n) => join(folder, n),
+      }),
+    );
     await files.makeFolder(folder);
     if (before === undefined) {
       ours = true;
@@ -210,9 +217,9 @@ function finish(record: Mutable<RunRecord>, status: RunStatus, error?: string): 
   if (error !== undefined) record.error = error;
 }
 
-function inStageOf<T>(stage: string, work: () => T): T {
+async function inStageOf<T>(stage: string, work: () => Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     throw inStage(stage, error);
   }

@@ -9,7 +9,7 @@ describe('pipeline', () => {
     const made = pipeline(defaults, () => EMPTY);
     expect(made.kind).toBe('maskflow.pipeline');
     expect(made.defaults).toEqual(defaults);
-    expect(made.build({ ...defaults, prepared: () => '', out: () => '' })).toBe(EMPTY);
+    expect(made.build({ ...defaults, prepare: async () => '', prepared: () => '', out: () => '' })).toBe(EMPTY);
   });
   it('refuses defaults that no command line can give', () => {
     expect(() => pipeline({ sizes: [1, 2] as never }, () => EMPTY)).toThrow('pipeline.sizes: a default must be a number, a string or a boolean; got [1,2].');

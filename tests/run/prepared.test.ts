@@ -15,6 +15,20 @@ const prepared = (say: (line: string) => void = () => {}): Prepared => new Prepa
 const left = (): string[] => (existsSync(join(root, 'data')) ? readdirSync(join(root, 'data')) : []);
 
 describe('prepared', () => {
+  it('makes a file at once where a pipeline reads it itself', async () => {
+    const said: string[] = [];
+    const data = prepared((line) => said.push(line));
+    let makings = 0;
+    const make = async (file: string): Promise<void> => {
+      makings++;
+      await writeFile(file, 'tokens');
+    };
+    const path = await data.now('tokenizer.json', make);
+    expect(readFileSync(path, 'utf8')).toBe('tokens');
+    expect(await prepared().now('tokenizer.json', make)).toBe(path);
+    expect([makings, said]).toEqual([1, [`Preparing ${path} (once).`]]);
+  });
+
   it('answers the path at once and makes the file in `ready`, one time for ever, and says so', async () => {
     const said: string[] = [];
     let made = 0;

@@ -12,3 +12,8 @@ export * from './views/index.js';
 export * from './corruptions/index.js';
 export * from './text/index.js';
 export type * from './views/tokenizer.js';
+export { canvas, type CanvasOptions, type UnmaskState } from './canvas.js';
+export * from './diffusion/index.js';
+export * from './samplers/index.js';
+export { unmask, type UnmaskOptions } from './unmask.js';
+export { unmaskLine, type UnmaskLineOptions } from './unmaskLine.js';

@@ -1,0 +1,17 @@
+export { absorbing, type AbsorbingOptions } from './absorbing.js';
+export { absorbingCount, hiddenCount } from './absorbingCount.js';
+export { chainRuleLikelihood } from './chainRuleLikelihood.js';
+export { cosineNoise, type CosineNoiseOptions } from './cosineNoise.js';
+export { countWeight, type CountWeightOptions } from './countWeight.js';
+export { diffusionTime, spreadTimes, type DiffusionTimeOptions } from './diffusionTime.js';
+export { diffusionWeight, type DiffusionWeightOptions } from './diffusionWeight.js';
+export { expectedPasses } from './expectedPasses.js';
+export { greedyMatch } from './greedyMatch.js';
+export { likelihoodBound, type LikelihoodBoundOptions } from './likelihoodBound.js';
+export { linearNoise, type LinearNoiseOptions } from './linearNoise.js';
+export { md4Noise } from './md4Noise.js';
+export { nelbo, type NelboOptions } from './nelbo.js';
+export type { NoiseSchedule } from './noiseSchedule.js';
+export { perplexityBound } from './perplexityBound.js';
+export type { ScoredText } from './scoredText.js';
+export { largestGumbel, truncatedGumbel } from './truncatedGumbel.js';

@@ -4,6 +4,7 @@ import { MaskflowError } from '../core/errors.js';
 import { checkOptions } from '../core/options.js';
 import type { LossTerm, Tensor } from '../core/program.js';
 import { recipe } from '../core/recipe.js';
+import { surprisals } from './surprisals.js';
 
 export interface CrossEntropyOptions {
   /** Column of class numbers, int32 or float32 [rows]; default `label`. */
@@ -35,9 +36,8 @@ export function crossEntropy(options: CrossEntropyOptions = {}): LossTerm<'logit
       return 'weight' in columns ? [label, 'weight'] : [label];
     },
     build({ logits }, columns) {
-      const [rows = 0, classes = 0] = logits.shape;
-      const target = tf.oneHot((columns[label] as Tensor).cast('int32') as tf.Tensor1D, classes);
-      const each = tf.logSoftmax(logits).mul(target).sum(-1).neg();
+      const [rows = 0] = logits.shape;
+      const each = surprisals(logits, (columns[label] as Tensor).cast('int32').reshape([rows]));
       const { weight } = columns;
       return weight === undefined ? { sum: each.sum(), count: tf.scalar(rows) } : { sum: each.mul(weight).sum(), count: weight.sum() };
     },

@@ -3,20 +3,19 @@
 import * as tf from '@tensorflow/tfjs';
 import { type AnyBatch, type Column, isColumn } from '../../src/core/batch.js';
 import { fold, rootKey } from '../../src/core/key.js';
-import { type Loss, type LossTerm, type Parameters, type Signature, type Tensor, signatureOf } from '../../src/core/program.js';
-import type { VitMae, VitMaeOutput } from '../../src/models/vitMae.js';
+import { type Loss, type LossTerm, type Parameters, type Program, type Signature, type Tensor, signatureOf } from '../../src/core/program.js';
 
 export type Values = Readonly<Record<string, Float32Array>>;
 type Columns = Readonly<Record<string, Column>>;
 
-export function batchOf(columns: Columns, grid: readonly number[]): AnyBatch {
+export function batchOf(columns: Columns, grid: readonly number[] = [(columns.tokens as Column).shape[1] as number]): AnyBatch {
   const rows = (columns.tokens as Column).shape[0] as number;
   return { rows, columns, origins: Array.from({ length: rows }, (_, id) => ({ source: 0, id, epoch: 0, position: id })), grid, program: undefined };
 }
 
 /** The batch with what the `model` stage adds. */
-export function prepared(program: VitMae, batch: AnyBatch): AnyBatch {
-  return { ...batch, columns: { ...batch.columns, ...program.prepare(batch) } };
+export function prepared(program: Program, batch: AnyBatch): AnyBatch {
+  return { ...batch, columns: { ...batch.columns, ...program.prepare?.(batch) } };
 }
 
 export function firstValues(parameters: Parameters, seed = 0): Values {
@@ -37,14 +36,14 @@ function tensorsOf(batch: AnyBatch, names: readonly string[]): Record<string, Te
   );
 }
 
-function weightsOf(program: VitMae, signature: Signature, values: Values): Record<string, Tensor> {
+function weightsOf(program: Program, signature: Signature, values: Values): Record<string, Tensor> {
   return Object.fromEntries(
     Object.entries(program.parameters(signature)).map(([name, { shape }]) => [name, tf.tensor(values[name] as Float32Array, [...shape])]),
   );
 }
 
 /** One output of a program on a prepared batch. */
-export async function forward(program: VitMae, batch: AnyBatch, output: VitMaeOutput, values: Values): Promise<Float32Array> {
+export async function forward<O extends string>(program: Program<O>, batch: AnyBatch, output: O, values: Values): Promise<Float32Array> {
   const signature = signatureOf(batch);
   return read(
     tf.tidy(() => program.build(weightsOf(program, signature, values), tensorsOf(batch, program.inputs(signature)), {}, signature)[output] as Tensor),
@@ -59,9 +58,9 @@ async function read(tensor: Tensor): Promise<Float32Array> {
 }
 
 /** Sum, count and the gradients of the sum with respect to every trainable parameter. */
-export async function lossAndGradients(
-  program: VitMae,
-  term: LossTerm<'prediction'>,
+export async function lossAndGradients<N extends string>(
+  program: Program<N>,
+  term: LossTerm<N>,
   batch: AnyBatch,
   values: Values,
 ): Promise<{ sum: number; count: number; gradients: Values }> {
@@ -75,7 +74,7 @@ export async function lossAndGradients(
     const columns = tensorsOf(batch, [...new Set([...program.inputs(signature), ...term.inputs(signature)])]);
     const differentiated = tf.valueAndGrads((...tensors: Tensor[]) => {
       const all = { ...weights, ...Object.fromEntries(names.map((name, i) => [name, tensors[i] as Tensor])) };
-      const loss: Loss = term.build(program.build(all, columns, {}, signature) as Readonly<Record<'prediction', Tensor>>, columns, signature);
+      const loss: Loss = term.build(program.build(all, columns, {}, signature) as Readonly<Record<N, Tensor>>, columns, signature);
       count = tf.keep(loss.count.clone());
       return loss.sum as tf.Scalar;
     });

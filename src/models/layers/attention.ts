@@ -1,12 +1,10 @@
 // Multi-head self-attention (Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2), parameters named as
 // in Hugging Face's ViT: separate query, key and value.
-import * as tf from '@tensorflow/tfjs';
 import type { Parameters, Tensor, Tensors } from '../../core/program.js';
 import { xavierUniform } from '../initializers/xavierUniform.js';
+import { keyBias } from './attend.js';
 import { linear, linearParameters } from './linear.js';
-
-/** What is taken off the score of a key that pads: its exponential is exactly 0 beside any real score. */
-const FAR = 1e9;
+import { selfAttention } from './selfAttention.js';
 
 /**
  * `<prefix>.attention.{query,key,value}` and `<prefix>.output.dense`, all [width, width] with bias. Query, key and value
@@ -31,12 +29,6 @@ export function attention(
   x: Tensor,
   { heads, keys }: { readonly heads: number; readonly keys?: Tensor | undefined },
 ): Tensor {
-  const [rows, tokens, width] = x.shape as [number, number, number];
-  const size = width / heads;
-  const split = (part: string): Tensor => linear(parameters, `${prefix}.attention.${part}`, x).reshape([rows, tokens, heads, size]).transpose([0, 2, 1, 3]);
-  // The scale goes onto the queries: heads · tokens · size products instead of heads · tokens · tokens.
-  let scores: Tensor = tf.matMul(split('query').mul(1 / Math.sqrt(size)), split('key'), false, true);
-  if (keys !== undefined) scores = scores.add(keys.sub(1).mul(FAR).reshape([rows, 1, 1, tokens]));
-  const mixed = tf.matMul(tf.softmax(scores), split('value'));
-  return linear(parameters, `${prefix}.output.dense`, mixed.transpose([0, 2, 1, 3]).reshape([rows, tokens, width]));
+  const mixed = selfAttention(parameters, `${prefix}.attention`, x, { heads, bias: keys && keyBias(keys) });
+  return linear(parameters, `${prefix}.output.dense`, mixed);
 }

@@ -1,0 +1,88 @@
+// Cross-entropy at the tokens that a mask hid: masked language modelling (Devlin et al., NAACL 2019, section 3.1, task 1) and,
+// with weights of 1/t and `over: 'tokens'`, the bound of masked diffusion (Sahoo et al., MDLM, NeurIPS 2024, equation 10).
+import * as tf from '@tensorflow/tfjs';
+import { sizeOf } from '../core/batch.js';
+import { MaskflowError } from '../core/errors.js';
+import { check, checkOptions } from '../core/options.js';
+import type { LossTerm, Signature, Tensor, Tensors } from '../core/program.js';
+import { recipe } from '../core/recipe.js';
+import { askedLabels } from './askedLabels.js';
+import { surprisals } from './surprisals.js';
+
+export interface MaskedLanguageOptions {
+  /** Column of target ids, int32 [rows, L]; negative where nothing is asked. Default `labels`. */
+  readonly labels?: string;
+  /**
+   * What the sum is divided by. `asked`: the weights of the asked tokens, which makes the mean over the batch's asked tokens
+   * (not the mean of row means). `tokens`: the number of tokens that could be asked, hidden or not, in rows of a weight above 0:
+   * with 1/t as weight an unbiased bound in nats a token. Default `asked`.
+   */
+  readonly over?: 'asked' | 'tokens';
+}
+
+/** Numbers of tokens that could be asked: not special, or, without that column, within the row's length; in rows that count. */
+function tokensOf({ special, length, weight }: Tensors, rows: number, tokens: number): Tensor {
+  let each: Tensor = tf.ones([rows, tokens]);
+  if (special !== undefined) each = tf.sub(1, special.toFloat());
+  else if (length !== undefined) each = tf.greater(length.reshape([rows, 1]), tf.range(0, tokens, 1, 'int32').reshape([1, tokens])).toFloat();
+  if (weight === undefined) return each.sum();
+  const counting = weight.reshape([rows, -1]).max(1, true).greater(0).toFloat();
+  return each.mul(counting).sum();
+}
+
+/**
+ * −ln p(label) summed over asked tokens, in nats, each times its weight. Reads the model's `askedLogits` float32
+ * [slots, vocabulary] at the positions of its column `asked` (all positions where there is none), `labels`, where present
+ * `weight` ([rows] or [rows, L]), and with `over: 'tokens'` `special` or `length`. Nothing asked gives sum and count 0, and no
+ * gradient. Equal logits give ln(vocabulary) exactly.
+ *
+ * @throws MaskflowError where labels are missing or of another shape, and for weights that are neither one a row nor one a token.
+ * @example
+ * described.pipe(loss(maskedLanguage()));
+ */
+export function maskedLanguage(options: MaskedLanguageOptions = {}): LossTerm<'askedLogits'> {
+  checkOptions('maskedLanguage', options, ['labels', 'over']);
+  const { labels = 'labels', over = 'asked' } = options;
+  check(over === 'asked' || over === 'tokens', 'maskedLanguage', 'over', "must be 'asked' or 'tokens'", over);
+  return {
+    recipe: recipe('maskflow/losses', 'maskedLanguage', { labels, over }),
+    inputs({ rows, columns }: Signature) {
+      const spec = columns[labels];
+      if (spec === undefined) {
+        throw new MaskflowError({
+          stage: 'maskedLanguage',
+          option: 'labels',
+          rule: 'must name a column of target ids',
+          value: labels,
+          hint: `corrupt(…) or labels() adds them behind mask(…). Columns: ${Object.keys(columns).join(', ')}.`,
+        });
+      }
+      check(
+        spec.dtype === 'int32' && spec.shape.length === 2,
+        'maskedLanguage',
+        'labels',
+        'must be int32 [rows, L]',
+        `${spec.dtype} [${spec.shape.join(', ')}]`,
+      );
+      const size = columns.weight && sizeOf(columns.weight.shape);
+      check(
+        size === undefined || size === rows || size === sizeOf(spec.shape),
+        'maskedLanguage',
+        'weight',
+        'must hold one number a row or one a token',
+        columns.weight?.shape,
+      );
+      const counted = over === 'asked' ? [] : 'special' in columns ? ['special'] : ['length'];
+      return [labels, ...['asked', 'weight', ...counted].filter((name) => name in columns)];
+    },
+    build({ askedLogits }, columns) {
+      const targets = columns[labels] as Tensor;
+      const [rows, tokens] = targets.shape as [number, number];
+      const { label, weight } = askedLabels(columns, labels);
+      const each = surprisals(askedLogits, label);
+      // A slot of weight 0 may hold anything, and ∞ · 0 is NaN.
+      const sum = tf.where(weight.notEqual(0), each.mul(weight), tf.zerosLike(each)).sum();
+      return { sum, count: over === 'asked' ? weight.sum() : tokensOf(columns, rows, tokens) };
+    },
+  };
+}

@@ -287,7 +287,11 @@ export class Draft {
     };
     for (const name of this.inputs) keep(name);
     for (const node of nodes) {
-      for (const name of node.inputs) keep(name);
+      for (const name of node.inputs) {
+        if (name !== '' && !values.has(name) && !this.#constants.has(name))
+          throw new Error(`a rule left ${node.op} ${node.outputs[0]} with ${name}, which is gone`);
+        keep(name);
+      }
       for (const name of node.outputs) keep(name);
     }
     for (const name of this.#outputs.values()) keep(name);

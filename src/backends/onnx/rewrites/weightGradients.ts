@@ -12,19 +12,20 @@ const NUMBERS = 1024;
 
 /** Gemm(a, b) with transA and not transB → Gemm(Transpose(a), b) or Transpose(Gemm(Transpose(b), a)). */
 export const weightGradients = rule((draft) => {
-  const found: [Node, Product][] = [];
+  const found: string[] = [];
   const sharing = new Map<string, number>();
   for (const node of draft.nodes('Gemm')) {
     const product = productOf(node) as Product;
     const output = node.outputs[0] as string;
     if (!product.transA || product.transB || (draft.shape(product.a)[0] as number) < ROWS || draft.size(output) < NUMBERS) continue;
-    found.push([node, product]);
+    found.push(output);
     for (const name of [product.a, product.b]) sharing.set(name, (sharing.get(name) ?? 0) + 1);
   }
   const turned = new Map<string, string>();
-  for (const [node, product] of found) {
+  for (const output of found) {
+    // As it is now: what was added to it may have been replaced meanwhile.
+    const product = productOf(draft.producer(output) as Node) as Product;
     const { a, b, c } = product;
-    const output = node.outputs[0] as string;
     const cost = (name: string): number => draft.size(name) / (sharing.get(name) as number);
     const [rows, columns] = draft.shape(output) as [number, number];
     if (c !== undefined || cost(a) <= cost(b) + 2 * draft.size(output)) {

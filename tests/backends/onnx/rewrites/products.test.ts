@@ -198,6 +198,16 @@ describe('weightGradients', () => {
     await expectSame(before, after);
   });
 
+  it('changes a product that is added to another one, too', async () => {
+    const s = new Sketch();
+    const factors = () => [s.input([300, 40]), s.input([300, 40])] as const;
+    const inner = s.gemm(...factors(), { ta: true });
+    const before = s.graph(s.gemm(...factors(), { ta: true, c: inner }));
+    const after = weightGradients(before);
+    expect(only(after, 'Gemm').every(({ attributes }) => attributes.transA === undefined)).toBe(true);
+    await expectSame(before, after);
+  });
+
   it('leaves few rows, small results and products of two transposed factors', () => {
     const s = new Sketch();
     const graph = s.graph(

@@ -4,8 +4,9 @@
 //   pure   the same loop, each batch made just before its step by the pure functions behind the stages
 //   chain  the recipe through run(), no sinks
 //   sinks  the chain with metrics, checkpoint and progress behind it
-// Steps are many, for what a run costs once (opening the file, two or three large collections of garbage after it) is no cost
-// of the chain: with 20 timed steps it looked like 5 % of them. All take the same steps on the same batches with the same learning rates: their losses must be equal, bit for bit.
+// All take the same steps on the same batches with the same learning rates: their losses must be equal, bit for bit. Steps are
+// many, for what a run costs once (opening the file, two or three large collections of garbage after it) is no cost of the
+// chain: with 20 timed steps it looked like 5 % of them.
 // Run: npm run bench -- overhead. BENCH_BACKEND=cpu chooses another backend, BENCH_STEPS and BENCH_ROUNDS the length, and
 // BENCH_WAYS=chain some of the ways (for profiles; bare is always one).
 import assert from 'node:assert/strict';
@@ -62,6 +63,7 @@ const seed = 0;
 const batchSize = 128;
 const patch = 7;
 const clip = 1;
+const epochsOf = Math.ceil(steps / 60);
 
 const folder = mkdtempSync(join(tmpdir(), 'maskflow-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -111,7 +113,7 @@ async function chain(withSinks: boolean, record: (step: Recorded) => void = () =
   let taken = timer.read();
   const recipe = pipeline({ steps }, ({ steps: n, out }) => {
     const trained = arrow<Digit>(file)
-      .pipe(epochs(8), shuffle(), image({ size: 28, channels: 1 }), batch(batchSize), patchify(patch), mask(rule))
+      .pipe(epochs(epochsOf), shuffle(), image({ size: 28, channels: 1 }), batch(batchSize), patchify(patch), mask(rule))
       .pipe(model(encoder), loss(patchReconstruction({ normalize: false })), train(optimizer, { clip, steps: n }));
     const sunk = withSinks
       ? trained.pipe(
@@ -164,25 +166,29 @@ const toGrey = (pixels: Uint8Array): Float32Array => {
   for (let i = 0; i < pixels.length; i++) data[i] = grey[pixels[i] as number] as number;
   return data;
 };
-const order = epochOrder(fold(fold(rootKey(seed), 'order'), 0), 0, digits.length, true);
+const orders = Array.from({ length: epochsOf }, (_, epoch) => epochOrder(fold(fold(rootKey(seed), 'order'), 0), epoch, digits.length, true));
 const maskKey = fold(rootKey(seed), 'mask');
 const prepare = (step: number): AnyBatch & { readonly program: Program<'loss'> } => {
-  const samples = Array.from({ length: batchSize }, (_, row) => {
-    const position = (step - 1) * batchSize + row;
-    const id = order(position);
+  // The last batch of an epoch is short.
+  const perEpoch = Math.ceil(digits.length / batchSize);
+  const [epoch, within] = [Math.floor((step - 1) / perEpoch), ((step - 1) % perEpoch) * batchSize];
+  const rows = Math.min(batchSize, digits.length - within);
+  const samples = Array.from({ length: rows }, (_, row) => {
+    const id = (orders[epoch] as (k: number) => number)(within + row);
     const { fields } = digits[id] as Sample<Digit>;
-    return { fields: { ...fields, image: { data: toGrey(fields.image.data), shape: fields.image.shape } }, origin: { source: 0, id, epoch: 0, position } };
+    const origin = { source: 0, id, epoch, position: epoch * digits.length + within + row };
+    return { fields: { ...fields, image: { data: toGrey(fields.image.data), shape: fields.image.shape } }, origin };
   });
   const gathered = collate(samples);
   const { data, shape } = gathered.columns.image as { data: Float32Array; shape: readonly number[] };
   const grid = [28 / patch, 28 / patch];
   const length = grid[0]! * grid[1]!;
-  const hidden = new Uint8Array(batchSize * length);
+  const hidden = new Uint8Array(rows * length);
   gathered.origins.forEach((origin: Origin, row: number) => hidden.set(rule.hide({ grid, length }, sampleKey(maskKey, origin)), row * length));
   const columns = {
     ...gathered.columns,
-    tokens: { data: patches(data, shape, patch), shape: [batchSize, length, patch * patch] },
-    mask: { data: hidden, shape: [batchSize, ...grid] },
+    tokens: { data: patches(data, shape, patch), shape: [rows, length, patch * patch] },
+    mask: { data: hidden, shape: [rows, ...grid] },
   };
   const masked: AnyBatch = { ...gathered, columns, grid };
   return { ...masked, columns: { ...columns, ...program.prepare?.(masked) }, program };

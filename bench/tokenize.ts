@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Column,
@@ -95,17 +95,17 @@ async function encodedAlone(words: Tokenizer, texts: readonly string[]): Promise
   return tokens;
 }
 
-/** The same in Python, one thread and all; says so where it is not there. */
+/** The same in Python, one thread and all; says so where it is not there. Of several interpreters the first is taken. */
 function python(kind: string, path: string): void {
-  const command = process.env.MASKFLOW_PYTHON ?? 'python3';
+  const command = (process.env.MASKFLOW_PYTHON || 'python3').split(delimiter)[0] as string;
   const script = fileURLToPath(new URL('./peers/tokenizePeer.py', import.meta.url));
   for (const threads of ['1', 'all']) {
-    const { status, stdout, stderr } = spawnSync(command, [script, path, join(folder, 'texts.json'), String(size), String(length), String(repeats)], {
+    const { status, stdout, stderr, error } = spawnSync(command, [script, path, join(folder, 'texts.json'), String(size), String(length), String(repeats)], {
       encoding: 'utf8',
       env: { ...process.env, ...(threads === '1' && { RAYON_NUM_THREADS: '1' }) },
     });
     if (status !== 0) {
-      console.error(`tokenize: ${command} skipped: ${stderr.trim().split('\n').at(-1)}`);
+      console.error(`tokenize: ${command} skipped: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
       return;
     }
     for (const figures of JSON.parse(stdout) as object[]) line('tokenize', { kind, library: 'python', threads, ...figures, repeats });

@@ -219,8 +219,8 @@ export function textEncoder(options: TextEncoderOptions): TextEncoder {
           return head(sizes, values, gatherOnce(flat(), asked, askedSlots));
         },
         features: () => {
-          const keys = existing(columns, tokens)?.expandDims(2);
-          return keys === undefined ? outputs.hidden.mean(1) : outputs.hidden.mul(keys).sum(1).div(keys.sum(1).maximum(1));
+          const exists = existing(columns, tokens);
+          return exists === undefined ? outputs.hidden.mean(1) : outputs.hidden.mul(exists.expandDims(2)).sum(1).div(exists.sum(1, true).maximum(1));
         },
       });
       return outputs;

@@ -56,7 +56,7 @@ describe.each(await presentTfjs())('on %s', (name) => {
           .sum(),
       )(logits),
     );
-    const rows = logits.arraySync();
+    const rows = await logits.array();
     for (const [row, label, weight] of [
       [0, 0, 2],
       [1, 2, -1],

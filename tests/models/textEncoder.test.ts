@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createExecutor } from '../../src/backends/index.js';
 import { useBackend } from '../../src/backends/useBackend.js';
@@ -127,7 +128,10 @@ describe.each(await presentTfjs())('on %s', { timeout: 60_000 }, (name) => {
     expect(largestDifference(await of({ tokens, positions: ints([[0, 1, 2, 3]]) }), await of({ tokens }))).toBeLessThan(1e-6);
     expect(largestDifference(await of({ tokens, positions: ints([[0, 1, 0, 1]]) }), await of({ tokens }))).toBeGreaterThan(1e-2);
     const modern = textEncoder({ ...small, architecture: 'modern' });
-    expect(largestDifference(await of({ tokens, positions: ints([[5, 6, 7, 8]]) }, modern), await of({ tokens }, modern))).toBeLessThan(1e-4);
+    // WGSL asks of sin and cos an absolute error of 2⁻¹¹ only.
+    expect(largestDifference(await of({ tokens, positions: ints([[5, 6, 7, 8]]) }, modern), await of({ tokens }, modern))).toBeLessThan(
+      tf.getBackend() === 'webgpu' ? 1e-3 : 1e-4,
+    );
     expect(largestDifference(await of({ tokens, positions: ints([[0, 1, 0, 1]]) }, modern), await of({ tokens }, modern))).toBeGreaterThan(1e-3);
     for (const architecture of ['bert', 'modern'] as const) {
       const timed = textEncoder({ ...small, architecture, time: true });

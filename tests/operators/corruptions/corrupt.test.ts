@@ -264,7 +264,6 @@ describe('corrupt', () => {
     const frames: Observable<Batch<{ tokens: Floats; mask: Bytes }>> = from([]);
     // @ts-expect-error numbers are no ids
     frames.pipe(corrupt({ maskId, vocabulary }));
-    expect(frames).toBeDefined();
   });
 
   it('says what is wrong', async () => {

@@ -76,24 +76,35 @@ export function collate<F extends object>(samples: readonly Sample<F>[], rows = 
   const first = samples[0];
   if (first === undefined) throw new MaskflowError({ stage: 'batch', rule: 'needs at least one sample' });
   const names = Object.keys(first.fields);
+  for (const sample of samples) checkFields(sample, names);
   const columns: Record<string, Column | Carried> = {};
   for (const name of names) {
-    const values = samples.map((sample) => {
-      if (Object.keys(sample.fields).length === names.length && name in sample.fields) return (sample.fields as Record<string, unknown>)[name];
-      throw new MaskflowError({
-        option: names.find((other) => !(other in sample.fields)) ?? name,
-        rule: `every sample must have the fields ${names.join(', ')}`,
-        value: Object.keys(sample.fields),
-        where: `sample ${sample.origin.id}`,
-      });
-    });
+    const values = samples.map(({ fields }) => (fields as Readonly<Record<string, unknown>>)[name]);
     for (let i = values.length; i < rows; i++) values.push(values[samples.length - 1]);
     columns[name] = column(name, values, samples);
   }
   if (weighted) columns.weight = paddedWeight(columns.weight, samples.length, rows);
-  const origins = Array.from({ length: rows }, (_, row) => (samples[Math.min(row, samples.length - 1)] as Sample<F>).origin);
+  const origins = samples.map(({ origin }) => origin);
+  for (let i = origins.length; i < rows; i++) origins.push(origins[samples.length - 1] as Origin);
   return { rows, columns, origins, program: undefined };
 }
+
+/** Throws unless the sample has the fields of these names and no others. */
+function checkFields({ fields, origin }: Sample<object>, names: readonly string[]): void {
+  let count = 0;
+  for (const _ in fields) count++;
+  const missing = names.find((name) => !(name in fields));
+  if (count === names.length && missing === undefined) return;
+  throw new MaskflowError({
+    option: missing ?? (names[0] as string),
+    rule: `every sample must have the fields ${names.join(', ')}`,
+    value: Object.keys(fields),
+    where: `sample ${origin.id}`,
+  });
+}
+
+/** Most samples of one stage share the array of their shape. */
+const sameShape = (a: readonly number[], b: readonly number[]): boolean => a === b || (a.length === b.length && a.every((side, axis) => side === b[axis]));
 
 function column(name: string, values: readonly unknown[], samples: readonly Sample<object>[]): Column | Carried {
   const [first] = values;
@@ -112,13 +123,7 @@ function column(name: string, values: readonly unknown[], samples: readonly Samp
   const length = first.data.length;
   const data = new (first.data.constructor as new (n: number) => Data)(length * values.length);
   values.forEach((value, row) => {
-    if (
-      !isColumn(value) ||
-      value.data.constructor !== first.data.constructor ||
-      value.shape.length !== first.shape.length ||
-      value.shape.some((side, axis) => side !== first.shape[axis]) ||
-      value.data.length !== length
-    ) {
+    if (!isColumn(value) || value.data.constructor !== first.data.constructor || !sameShape(value.shape, first.shape) || value.data.length !== length) {
       throw new MaskflowError({
         option: name,
         rule: `must have one type and shape in every sample: here ${first.data.constructor.name} [${first.shape.join(', ')}]`,

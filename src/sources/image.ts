@@ -182,6 +182,8 @@ export function image<From extends string = 'image', As extends string = From>(
   const column: string = options.column ?? 'image';
   const as: string = options.as ?? column;
   const kernel = randomResizedCrop?.interpolation ?? interpolation;
+  /** One array for all samples: `batch` sees at a glance that their shapes are equal. */
+  const sides: readonly number[] = Object.freeze([height, width, channels]);
   const finish = finisher(channels, normalization('image', normalize, channels));
   const { name: _, concurrency: __, ...decisive } = options;
   type Fields = Readonly<Record<string, unknown>>;
@@ -203,7 +205,7 @@ export function image<From extends string = 'image', As extends string = From>(
     };
     const done = (pixels: Pixels, { fields, origin }: Sample<Fields>): Sample<Fields> => {
       const data = finish(toChannels(pixels, channels), flip(origin), jitter(origin));
-      return { fields: { ...fields, [as]: { data, shape: [height, width, channels] } }, origin };
+      return { fields: { ...fields, [as]: { data, shape: sides } }, origin };
     };
     const convert = (sample: Sample<Fields>): Sample<Fields> | Promise<Sample<Fields>> => {
       const { fields, origin } = sample;

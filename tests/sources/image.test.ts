@@ -194,7 +194,8 @@ describe('what comes out', () => {
     normalize: 'imagenet',
   };
   const mixed = Array.from({ length: 24 }, (_, i) => [files.png, raw, files.jpeg, { bytes: files.webp, path: '' }][i % 4]);
-  const digest = ({ fields, origin }: Out): string => `${origin.epoch}/${origin.id}: ${Buffer.from(fields.image.data.buffer).toString('base64')}`;
+  const digest = ({ fields, origin }: Out): string =>
+    `${origin.epoch}/${origin.id}: ${Buffer.from(fields.image.data.buffer, fields.image.data.byteOffset, fields.image.data.byteLength).toString('base64')}`;
 
   it('is a function of seed, sample and epoch: not of concurrency, order or batch size', async () => {
     const run = async (concurrency: number, seed = 5, shuffled = false): Promise<string[]> => {

@@ -5,7 +5,7 @@ import { checkOptions } from '../../core/options.js';
 import { philox } from '../../core/philox.js';
 import { recipe } from '../../core/recipe.js';
 import { type Mask, checkedCells } from '../masks/select.js';
-import { freshBytes, freshWords } from '../masks/slab.js';
+import { freshBytes, freshWords } from '../../core/slab.js';
 import { linearNoise } from './linearNoise.js';
 import { type NoiseSchedule, checkSchedule } from './noiseSchedule.js';
 import { timeIn } from './timeIn.js';

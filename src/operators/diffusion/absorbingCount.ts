@@ -7,7 +7,7 @@ import { eligibleCount } from '../masks/eligibleCount.js';
 import { hideAmong } from '../masks/hideAmong.js';
 import { uniformScore } from '../masks/random.js';
 import { type Mask, checkedCells } from '../masks/select.js';
-import { freshBytes } from '../masks/slab.js';
+import { freshBytes } from '../../core/slab.js';
 import { timeIn } from './timeIn.js';
 
 /**

@@ -5,7 +5,7 @@ import { checkOptions } from '../../core/options.js';
 import { philox } from '../../core/philox.js';
 import { recipe } from '../../core/recipe.js';
 import { type Mask, checkRatio, checkedCells } from './select.js';
-import { freshBytes, freshWords } from './slab.js';
+import { freshBytes, freshWords } from '../../core/slab.js';
 
 export interface BernoulliOptions {
   /** Probability that a token is hidden, in [0, 1]. Default 0.15. */

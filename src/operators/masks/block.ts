@@ -10,7 +10,7 @@ import { eligibleCount } from './eligibleCount.js';
 import { extent } from './extent.js';
 import { keepCount } from './keepCount.js';
 import { type Mask, type Score, type Tokens, checkRatio, select } from './select.js';
-import { freshDoubles } from './slab.js';
+import { freshDoubles } from '../../core/slab.js';
 
 export interface BlockOptions {
   /** Share of the tokens that is hidden, in [0, 1]. Default 0.4. */

@@ -4,7 +4,7 @@ import { sizeOf } from '../../core/batch.js';
 import { fold, normals, rootKey } from '../../core/key.js';
 import { MaskflowError } from '../../core/errors.js';
 import { type Color, type Sigmas, colorPattern, normalizePattern } from './colorPattern.js';
-import { freshFloats } from './slab.js';
+import { freshFloats } from '../../core/slab.js';
 
 export interface ColorBankOptions extends Sigmas {
   /** Default `green`, the one that the paper recommends. */

@@ -7,7 +7,7 @@ import { eligibleCount } from './eligibleCount.js';
 import { hideAmong } from './hideAmong.js';
 import { uniformScore } from './random.js';
 import { type Mask, checkRatio, checkedCells } from './select.js';
-import { freshBytes } from './slab.js';
+import { freshBytes } from '../../core/slab.js';
 
 export interface CountBasedOptions {
   /** Share of the tokens that is hidden, special ones counted, in [0, 1]. Default 0.15. */

@@ -7,7 +7,7 @@ import { neededColumn } from './columnOf.js';
 import { checkMost, countBudget, roundHalfEven } from './countBudget.js';
 import { beginDraws, beginOrder, drawBelow, inOrder } from './draws.js';
 import { type Mask, checkRatio, checkedCells } from './select.js';
-import { freshBytes } from './slab.js';
+import { freshBytes } from '../../core/slab.js';
 import { wordsOf } from './wordsOf.js';
 
 export interface LinguisticEntityOptions {

@@ -5,7 +5,7 @@ import { checkOptions } from '../../core/options.js';
 import { philox } from '../../core/philox.js';
 import { recipe } from '../../core/recipe.js';
 import { type Mask, type Score, checkRatio, select } from './select.js';
-import { freshWords } from './slab.js';
+import { freshWords } from '../../core/slab.js';
 
 export interface RandomOptions {
   /** Share of the tokens that is hidden, in [0, 1]. Default 0.75. */

@@ -7,7 +7,7 @@ import { type Recipe, recipe } from '../../core/recipe.js';
 import { eligibleCount } from './eligibleCount.js';
 import { hideAmong } from './hideAmong.js';
 import { keepCount } from './keepCount.js';
-import { freshBytes } from './slab.js';
+import { freshBytes } from '../../core/slab.js';
 
 /** What a score or a mask may look at: the layout of one sample's tokens, never what they stand for. */
 export interface Tokens {

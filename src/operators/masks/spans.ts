@@ -7,7 +7,7 @@ import { recipe } from '../../core/recipe.js';
 import { columnOf } from './columnOf.js';
 import { beginDraws, drawBelow, drawUniform } from './draws.js';
 import { type Mask, checkRatio, checkedCells } from './select.js';
-import { freshBytes } from './slab.js';
+import { freshBytes } from '../../core/slab.js';
 import { wordsOf } from './wordsOf.js';
 
 export interface SpansOptions {

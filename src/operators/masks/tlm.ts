@@ -10,7 +10,7 @@ import { neededColumn } from './columnOf.js';
 import { beginDraws, drawWord } from './draws.js';
 import { hideAmong } from './hideAmong.js';
 import { type Mask, checkRatio, checkedCells } from './select.js';
-import { freshBytes, freshWords } from './slab.js';
+import { freshBytes, freshWords } from '../../core/slab.js';
 import { type Counts, checkCounts, countsRecipe } from './counts.js';
 
 export interface TlmOptions {

@@ -5,7 +5,7 @@ import { recipe } from '../../core/recipe.js';
 import { checkMost, countBudget } from './countBudget.js';
 import { beginDraws, beginOrder, inOrder } from './draws.js';
 import { type Mask, checkRatio, checkedCells } from './select.js';
-import { freshBytes } from './slab.js';
+import { freshBytes } from '../../core/slab.js';
 import { wordsOf } from './wordsOf.js';
 
 export interface WholeWordOptions {

@@ -2,18 +2,17 @@
 // alive after it is the weights, the gradient handles that are still held, and nothing else.
 import * as tf from '@tensorflow/tfjs';
 import type { AnyBatch, Column } from '../core/batch.js';
-import { MaskflowError } from '../core/errors.js';
-import { check, checkOptions } from '../core/options.js';
+import { checkOptions } from '../core/options.js';
 import type { Executor, Gradients, Optimizer, Program, StepOutcome, Tensor, Tensors, UpdateScalars } from '../core/program.js';
+import { checkClip } from './checkClip.js';
 import { differentiate } from './differentiate.js';
 import { EagerGradients } from './eagerGradients.js';
-import { EagerWeights } from './eagerWeights.js';
-import { type GradientsOwner, foreign } from './gradientHandle.js';
+import { type EagerState, eagerState } from './eagerState.js';
+import { foreign } from './gradientHandle.js';
 import { inputsOf, trainedBy } from './inputsOf.js';
 import { located } from './located.js';
 import { lossOf, outputOf } from './outputOf.js';
 import { slotsOf, updatedBy } from './updatedBy.js';
-import { useBackend } from './useBackend.js';
 
 export interface EagerExecutorOptions {
   /** Name of the backend, which must have been loaded (`createExecutor` does both). */
@@ -30,20 +29,14 @@ export interface EagerExecutorOptions {
  * Gradients of a trainable parameter that the loss does not reach are zeros; that none is reached is an error. A step
  * whose count is 0 has nothing to learn from: it is finite, has gradient norm 0 and writes nothing.
  *
+ * @param state what it shares with another executor of the same backend and seed; default: its own
  * @example
  * const executor = eagerExecutor({ backend: 'cpu', seed: 0 });
  */
-export function eagerExecutor(options: EagerExecutorOptions): Executor {
+export function eagerExecutor(options: EagerExecutorOptions, state?: EagerState): Executor {
   checkOptions('eagerExecutor', options, ['backend', 'seed', 'tfjs']);
   const { backend, seed, tfjs = backend } = options;
-  let disposed = false;
-  const enter = (): void => {
-    if (disposed) throw new MaskflowError({ stage: 'executor', rule: 'the executor has been disposed' });
-    useBackend(tfjs);
-  };
-  enter();
-  const owner: GradientsOwner = { enter, alive: new Set() };
-  const weights = new EagerWeights(seed, enter);
+  const { enter, owner, weights, dispose } = state ?? eagerState({ tfjs, seed });
 
   const evaluate = async <O extends string>(
     program: Program<O>,
@@ -118,9 +111,7 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
     scalars: UpdateScalars,
     limits: { readonly clip?: number },
   ): Promise<StepOutcome> => {
-    checkOptions('step', limits, ['clip']);
-    const { clip = Number.POSITIVE_INFINITY } = limits;
-    check(clip > 0, 'step', 'clip', 'must be a positive number', clip, 'Leave it out to clip nothing.');
+    const clip = checkClip(limits);
     let handle: Gradients = await gradients(program, batch);
     try {
       const { sum, count } = handle;
@@ -136,17 +127,11 @@ export function eagerExecutor(options: EagerExecutorOptions): Executor {
     }
   };
 
-  const dispose = (): void => {
-    for (const handle of [...owner.alive]) handle.free('the end of the executor');
-    for (const set of weights.sets()) weights.forget(set);
-    disposed = true;
-  };
-
   return { backend, weights, evaluate, gradients, update, step, tensors: () => tf.memory().numTensors, dispose };
 }
 
 /** Columns as tensors of the surrounding scope; uint8 becomes int32. */
-function upload(columns: Readonly<Record<string, Column>>): Tensors {
+export function upload(columns: Readonly<Record<string, Column>>): Tensors {
   return Object.fromEntries(
     Object.entries(columns).map(([name, { data, shape }]) => [
       name,

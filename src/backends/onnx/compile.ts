@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { MaskflowError } from '../../core/errors.js';
 import { located, locatedError } from '../located.js';
 import { encodeGraph } from './encodeGraph.js';
+import { flatState } from './flatState.js';
 import type { Graph } from './graph.js';
 import { type Provider, providers } from './providers.js';
 import { rewrite } from './rewrites/rewrite.js';
@@ -30,7 +31,9 @@ export interface CompileOptions {
 export async function compile(work: Work, options: CompileOptions): Promise<Runner> {
   const { runtime, provider, graphs, profile } = options;
   const { resident, without } = providers[provider];
-  const graph = located(work.of, () => rewrite(trace(work.inputs, work.build), { without }));
+  const rewritten = located(work.of, () => rewrite(trace(work.inputs, work.build), { without }));
+  // What stays on a device is a tensor of its own for each value.
+  const { graph, vectors } = resident ? { graph: rewritten, vectors: [] } : flatState(rewritten);
   const model = encodeGraph(graph);
   const file = `${work.name.replace(/[^\w.-]+/g, '_')}-${createHash('sha256').update(model).digest('hex').slice(0, 8)}`;
   if (graphs !== undefined) save(graphs, `${file}.onnx`, model);
@@ -48,6 +51,7 @@ export async function compile(work: Work, options: CompileOptions): Promise<Runn
     throw refused(error);
   });
   return {
+    vectors,
     async run(feeds, into = {}) {
       const fetches: Record<string, RuntimeTensor | null> = {};
       for (const [name, value] of graph.outputs) fetches[name] = into[name] ?? (resident ? null : emptyTensor(runtime, typeOf(graph, value)));

@@ -42,6 +42,9 @@ export function deviceMemory(runtime: Runtime, transfers: Transfers, turns: Turn
     async settle(values) {
       for (const value of Object.values(values)) if (!isOnDevice(value.now)) value.accept(await transfers.up(value.now));
     },
+    endToEnd() {
+      throw new Error('values on a device do not lie end to end');
+    },
     onHost,
     discard(answers) {
       for (const tensor of Object.values(answers)) if (isOnDevice(tensor)) tensor.dispose();

@@ -26,7 +26,7 @@ export function eagerRunner(work: Work, runtime: Runtime, backend: Fallback, onH
     );
     return answers;
   };
-  return { run, release: async () => {} };
+  return { run, vectors: [], release: async () => {} };
 }
 
 /** A copy, for tfjs's cpu backend computes with the very array that it is given; uint8 becomes int32. */

@@ -11,14 +11,15 @@ import {
   type Optimizer,
   type Parameters,
   type Program,
-  type Signature,
   type StepOutcome,
   type UpdateScalars,
   signatureOf,
 } from '../../core/program.js';
+import { checkClip } from '../checkClip.js';
 import { foreign } from '../gradientHandle.js';
 import { type Declaration, declarationOf, inputsOf, trainedBy } from '../inputsOf.js';
 import { located } from '../located.js';
+import { signatureKey } from '../signatureKey.js';
 import { slotsOf } from '../updatedBy.js';
 import { useBackend } from '../useBackend.js';
 import type { Values } from '../weightSets.js';
@@ -27,11 +28,12 @@ import type { Fallback } from './eagerRunner.js';
 import { evaluateWork } from './evaluateWork.js';
 import { gradientsWork } from './gradientsWork.js';
 import { hostMemory } from './hostMemory.js';
-import { type HostGradient, OnnxGradients, type OnnxGradientsOwner, normOf } from './onnxGradients.js';
+import { type HostGradient, OnnxGradients, type OnnxGradientsOwner } from './onnxGradients.js';
 import { OnnxWeights } from './onnxWeights.js';
 import { type Provider, providerNames, providers } from './providers.js';
 import { type Runtime, type RuntimeTensor, type RuntimeTensors, tensorOf } from './runtime.js';
 import { Recent } from './recent.js';
+import type { Runner } from './runner.js';
 import { Sessions } from './sessions.js';
 import { squaresWork } from './squaresWork.js';
 import type { StateValue } from './stateMemory.js';
@@ -108,7 +110,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
         const feeds: Feeds = {};
         putAll(feeds, 'gradients', gradients, tensor);
         const { squares } = await runner.run(feeds);
-        return floats(squares);
+        return floats(squares)[0] as number;
       }),
   };
 
@@ -117,7 +119,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
     enter();
     const { key, inputs, values } = located(program.recipe, () => {
       const signature = signatureOf(batch);
-      const key = `${sessions.number(program)} ${keyOf(signature)}`;
+      const key = `${sessions.number(program)} ${signatureKey(signature)}`;
       const inputs = inputsOf(
         program,
         batch,
@@ -141,9 +143,22 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
       return { wanted, ...weights.prepare(`${set}.optimizer`, wanted) };
     });
 
-  /** Puts weights, slots and scalars of an update into `feeds`, and answers where it writes, if that is known. */
-  const exchange = (feeds: Feeds, of: Values<StateValue>, slots: Values<StateValue>, scalars: Readonly<Record<string, number>>): Feeds => {
+  /** Runs an update: puts weights, slots and scalars into `feeds`, and answers what came out, with what makes it the state. */
+  const exchange = async (
+    runner: Runner,
+    feeds: Feeds,
+    of: Values<StateValue>,
+    slots: Values<StateValue>,
+    scalars: Readonly<Record<string, number>>,
+  ): Promise<{ readonly answers: RuntimeTensors; readonly accept: () => void }> => {
     const into: Feeds = {};
+    // First: a value that is laid elsewhere gets other tensors.
+    const arrays = runner.vectors.map(({ name, members }) => {
+      const array = memory.endToEnd(members.map((member) => stateOf(member, of, slots)));
+      feeds[name] = array.now;
+      into[`next/${name}`] = array.next;
+      return array;
+    });
     putAll(feeds, 'weights', of, now);
     putAll(feeds, 'slots', slots, now);
     putAll(feeds, 'scalars', scalars, float);
@@ -151,7 +166,15 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
       putAll(into, 'next/weights', of, next);
       putAll(into, 'next/slots', slots, next);
     }
-    return into;
+    const answers = await runner.run(feeds, into);
+    return {
+      answers,
+      accept() {
+        for (const array of arrays) array.accept();
+        accept('next/weights', of, answers);
+        accept('next/slots', slots, answers);
+      },
+    };
   };
 
   const evaluate = <O extends string>(
@@ -197,9 +220,8 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
         const runner = await sessions.get(`update ${sessions.number(optimizer)} ${key}`, () => updateWork(optimizer, changes, wanted));
         const feeds: Feeds = {};
         putAll(feeds, 'gradients', changes, tensor);
-        const answers = await runner.run(feeds, exchange(feeds, before, values, { learningRate, step }));
-        accept('next/weights', before, answers);
-        accept('next/slots', values, answers);
+        const { accept } = await exchange(runner, feeds, before, values, { learningRate, step });
+        accept();
         weights.add(`${set}.optimizer`, made);
       } finally {
         handle.free('update');
@@ -214,9 +236,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
     scalars: UpdateScalars,
     limits: { readonly clip?: number },
   ): Promise<StepOutcome> => {
-    checkOptions('step', limits, ['clip']);
-    const { clip = Number.POSITIVE_INFINITY } = limits;
-    check(clip > 0, 'step', 'clip', 'must be a positive number', clip, 'Leave it out to clip nothing.');
+    const clip = checkClip(limits);
     const clips = clip < Number.POSITIVE_INFINITY;
     return turns.take(async () => {
       // 1. What goes in.
@@ -227,18 +247,17 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
       // 2. The run. It writes beside the weights.
       const runner = await sessions.get(`step ${key} ${sessions.number(optimizer)} ${clips}`, () => stepWork(program, inputs, optimizer, wanted, clips));
       const { learningRate, step: number } = scalars;
-      const answers = await runner.run(feeds, exchange(feeds, before, state, { learningRate, step: number, ...(clips ? { clip } : {}) }));
+      const { answers, accept } = await exchange(runner, feeds, before, state, { learningRate, step: number, ...(clips ? { clip } : {}) });
       // 3. What came out, and whether it counts.
       const [sum, count] = floats(answers.total) as unknown as [number, number];
       const counts = Number.isFinite(sum) && Number.isFinite(count);
-      const gradientNorm = !counts ? Number.NaN : count === 0 ? 0 : normOf(floats(answers.squares)) / count;
+      const gradientNorm = !counts ? Number.NaN : count === 0 ? 0 : Math.sqrt(floats(answers.squares)[0] as number) / count;
       const finite = Number.isFinite(gradientNorm);
       if (!finite || count === 0) {
         memory.discard(answers);
         return { sum, count, gradientNorm, finite };
       }
-      accept('next/weights', before, answers);
-      accept('next/slots', state, answers);
+      accept();
       weights.add(`${program.weights}.optimizer`, made);
       return { sum, count, gradientNorm, finite };
     });
@@ -267,17 +286,21 @@ const now = (value: StateValue): RuntimeTensor => value.now;
 const next = (value: StateValue): RuntimeTensor => value.next as RuntimeTensor;
 const floats = (tensor: RuntimeTensor | undefined): Float32Array => (tensor as RuntimeTensor).data as Float32Array;
 
-/** What a run wrote becomes the values. */
+/** What a run wrote becomes the values. Those that lie end to end have no answer of their own. */
 function accept(prefix: string, values: Values<StateValue>, answers: RuntimeTensors): void {
-  eachUnder(prefix, values, (value, name) => value.accept(answers[name] as RuntimeTensor));
+  eachUnder(prefix, values, (value, name) => {
+    const answer = answers[name];
+    if (answer !== undefined) value.accept(answer);
+  });
+}
+
+/** The value that an input `weights/…` or `slots/…` stands for. */
+function stateOf(input: string, weights: Values<StateValue>, slots: Values<StateValue>): StateValue {
+  const [kind] = input.split('/', 1) as [string];
+  return (kind === 'weights' ? weights : slots)[input.slice(kind.length + 1)] as StateValue;
 }
 
 /** A key part for values by name. */
 function shapes(values: Values<HostGradient>): string {
   return JSON.stringify(Object.entries(values).map(([name, { shape }]) => [name, ...shape]));
-}
-
-/** All that a program may know of a batch. */
-function keyOf({ rows, columns, grid }: Signature): string {
-  return JSON.stringify([rows, Object.entries(columns).map(([name, { dtype, shape }]) => [name, dtype, ...shape]), grid ?? null]);
 }

@@ -11,8 +11,8 @@ export interface HostGradient {
 }
 
 export interface OnnxGradientsOwner extends GradientsOwner {
-  /** The sum of squares of each, in a turn of its own; `read` is called when the turn has come. */
-  squares(read: () => Values<HostGradient>): Promise<ArrayLike<number>>;
+  /** The sum of all squares, in a turn of its own; `read` is called when the turn has come. */
+  squares(read: () => Values<HostGradient>): Promise<number>;
 }
 
 /** `map` runs its change on tensors of tfjs's cpu backend: a function of the caller that may read, keep or print them. */
@@ -22,7 +22,7 @@ export class OnnxGradients extends GradientHandle<HostGradient, OnnxGradientsOwn
   async norm(): Promise<number> {
     this.#norms++;
     try {
-      return normOf(await this.owner.squares(() => this.read('norm')));
+      return Math.sqrt(await this.owner.squares(() => this.read('norm')));
     } finally {
       this.#norms--;
     }
@@ -69,11 +69,4 @@ export class OnnxGradients extends GradientHandle<HostGradient, OnnxGradientsOwn
     }
     return after;
   }
-}
-
-/** Global norm from sums of squares: added up in float64, as in eager execution. */
-export function normOf(squares: ArrayLike<number>): number {
-  let total = 0;
-  for (let i = 0; i < squares.length; i++) total += squares[i] as number;
-  return Math.sqrt(total);
 }

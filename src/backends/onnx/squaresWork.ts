@@ -5,7 +5,7 @@ import type { Values } from '../weightSets.js';
 import type { HostGradient } from './onnxGradients.js';
 import { type Work, floats, under } from './work.js';
 
-/** The sum of squares of each gradient: the norm, but for its last sum, which is one of float64. */
+/** The square of the norm of all gradients. */
 export function squaresWork(gradients: Values<HostGradient>): Work {
   return {
     name: 'norm',
@@ -15,7 +15,10 @@ export function squaresWork(gradients: Values<HostGradient>): Work {
   };
 }
 
-/** [gradients], in a step as in `norm`: both must come to the same number. */
+/** [1]: the sum of the squares of all gradients. */
 export function squaresOf(gradients: Tensors): Tensor {
-  return tf.stack(Object.values(gradients).map((gradient) => gradient.square().sum()));
+  return tf
+    .stack(Object.values(gradients).map((gradient) => gradient.square().sum()))
+    .sum()
+    .reshape([1]);
 }

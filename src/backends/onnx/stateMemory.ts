@@ -12,6 +12,14 @@ export interface StateValue extends WeightValue {
   accept(answer: RuntimeTensor): void;
 }
 
+/** Values that lie end to end in one array, now and next. */
+export interface StateArray {
+  readonly now: RuntimeTensor;
+  readonly next: RuntimeTensor;
+  /** The run wrote into `next`: it becomes the values of all. */
+  accept(): void;
+}
+
 /** What is asynchronous is called in a turn of the executor, or takes one. */
 export interface StateMemory {
   /** Takes over `data`. */
@@ -23,6 +31,8 @@ export interface StateMemory {
   blend(from: StateValue, to: StateValue | undefined, mix: number): StateValue | Promise<StateValue>;
   /** Brings values to where runs read them: what is read often is brought once. */
   settle(values: Readonly<Record<string, StateValue>>): Promise<void>;
+  /** Lays values end to end, where they do not lie so already. Only where runs write into `next`. */
+  endToEnd(values: readonly StateValue[]): StateArray;
   /** The tensor on the host. */
   onHost(tensor: RuntimeTensor): Promise<RuntimeTensor>;
   /** Frees answers of a run that no value has accepted. */

@@ -9,7 +9,7 @@ import { squaresOf } from './squaresWork.js';
 import { type Work, floats, nameOf, prefixed, programSpecs, scalarSpecs, under } from './work.js';
 
 /**
- * `next/weights/…`, `next/slots/…`, `total` ([sum, count]) and `squares`, each gradient's sum of squares, before division.
+ * `next/weights/…`, `next/slots/…`, `total` ([sum, count]) and `squares`, the sum of all gradients' squares, before division.
  * The bound of the norm is an input, `scalars/clip`, where `clips`.
  */
 export function stepWork(program: Program<'loss'>, inputs: ProgramInputs, optimizer: Optimizer, slots: Parameters, clips: boolean): Work {
@@ -39,7 +39,7 @@ export function stepWork(program: Program<'loss'>, inputs: ProgramInputs, optimi
 
 /** The factor that brings the norm of the mean gradient down to `clip`, and leaves one below it as it is. */
 function clipped(factor: Tensor, squares: Tensor, count: Tensor, clip: Tensor): Tensor {
-  const norm = squares.sum().sqrt().div(count);
+  const norm = squares.reshape([]).sqrt().div(count);
   return factor.mul(tf.minimum(1, clip.div(norm)));
 }
 

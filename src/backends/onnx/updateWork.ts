@@ -1,11 +1,10 @@
 import type { Optimizer, Parameters } from '../../core/program.js';
 import { updatedBy } from '../updatedBy.js';
-import type { Values } from '../weightSets.js';
-import type { HostGradient } from './onnxGradients.js';
+import type { Values, WeightValue } from '../weightSets.js';
 import { type Work, floats, nameOf, prefixed, scalarSpecs, under } from './work.js';
 
 /** One update of an optimiser: `next/weights/…` and `next/slots/…`. */
-export function updateWork(optimizer: Optimizer, gradients: Values<HostGradient>, slots: Parameters): Work {
+export function updateWork(optimizer: Optimizer, gradients: Values<WeightValue>, slots: Parameters): Work {
   return {
     name: `update-${nameOf(optimizer.recipe)}`,
     of: optimizer.recipe,

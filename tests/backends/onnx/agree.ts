@@ -2,20 +2,23 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
 import { registerUnsortedSegmentSum } from '../../../src/backends/kernels/unsortedSegmentSum.js';
+import type { Graph } from '../../../src/backends/onnx/graph.js';
 import { trace } from '../../../src/backends/onnx/trace.js';
 import { normals, rootKey } from '../../../src/core/key.js';
 import type { Specs, Tensors } from '../../../src/core/program.js';
 import { type Example, type Given, size } from './cases/drawn.js';
-import { runGraph } from './runGraph.js';
+import { type Output, runGraph } from './runGraph.js';
 
 export interface Compared {
   readonly gradient?: boolean;
   /** |a − b| ≤ tolerance · (1 + |b|); float32 against tfjs's float64 inside one operation. */
   readonly tolerance?: number;
+  /** What computes the graph; default: ONNX Runtime. */
+  readonly run?: (graph: Graph, feeds: Parameters<typeof runGraph>[1]) => Promise<Readonly<Record<string, Output>>>;
 }
 
 /** Checks an example; answers the names of the kernels that `cpu` ran for it. */
-export async function agree({ inputs, apply }: Example, { gradient = true, tolerance = 1e-5 }: Compared = {}): Promise<readonly string[]> {
+export async function agree({ inputs, apply }: Example, { gradient = true, tolerance = 1e-5, run = runGraph }: Compared = {}): Promise<readonly string[]> {
   registerUnsortedSegmentSum('cpu');
   await tf.setBackend('cpu');
   const all = (tensors: tf.Tensor | tf.Tensor[]): tf.Tensor[] => (Array.isArray(tensors) ? tensors : [tensors]);
@@ -59,7 +62,7 @@ export async function agree({ inputs, apply }: Example, { gradient = true, toler
   const graph = trace(specs, build);
   const after = tf.memory();
   expect([after.numTensors, after.numDataBuffers, after.numBytes]).toEqual([before.numTensors, before.numDataBuffers, before.numBytes]);
-  const got = await runGraph(graph, Object.fromEntries([...given].map(([name, { data }]) => [name, data])));
+  const got = await run(graph, Object.fromEntries([...given].map(([name, { data }]) => [name, data])));
 
   const uploads = Object.fromEntries([...given].map(([name, { data, shape, dtype }]) => [name, tf.tensor(data as Float32Array, [...shape], dtype)]));
   const profile = await tf

@@ -6,8 +6,8 @@ import type { Draft } from './draft.js';
 import { rule } from './rule.js';
 import { elementwise, sameShape } from './shapes.js';
 
-/** Numbers of the largest tensor that goes into a vector: beyond it, copies cost more than starts. */
-const LIMIT = 4_096;
+/** Numbers of the largest tensor that goes into a vector: beyond it, the copy of the gradient costs more than starts do. */
+const LIMIT = 16_384;
 /** Fewer than so many tensors stay alone. */
 const FEWEST = 3;
 

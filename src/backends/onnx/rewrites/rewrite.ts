@@ -10,11 +10,13 @@ import { foldNorms } from './foldNorms.js';
 import { foldScales } from './foldScales.js';
 import { foldTransposes } from './foldTransposes.js';
 import { gelu } from './gelu.js';
+import { joinSlices } from './joinSlices.js';
 import { layerNorm } from './layerNorm.js';
 import { layerNormGradient } from './layerNormGradient.js';
 import { mergeEqual } from './mergeEqual.js';
 import { mergeMoves } from './mergeMoves.js';
 import { mergeScalars } from './mergeScalars.js';
+import { mergeSquares } from './mergeSquares.js';
 import { nameOutputs } from './nameOutputs.js';
 import { rowsAsMatrix } from './rowsAsMatrix.js';
 import { shrinkBroadcasts } from './shrinkBroadcasts.js';
@@ -30,7 +32,7 @@ const products: Table = { foldTransposes, foldScales, foldAddends };
 /** Between layers and their products: needs both as those rules leave them. */
 const across: Table = { foldNorms };
 /** Forms that are faster to run and harder to read: each applied once, at the end, for the rules above would not know them. */
-const forms: Table = { columnSums, weightGradients, flatUpdates, squareSums };
+const forms: Table = { columnSums, weightGradients, flatUpdates, squareSums, mergeSquares, joinSlices };
 /** What those leave behind is swept up by rules that undo none of them. */
 const sweep: Table = { mergeMoves, dropNoOps, mergeEqual };
 

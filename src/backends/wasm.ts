@@ -7,6 +7,7 @@ import { MaskflowError } from '../core/errors.js';
 import type { Engine } from './backends.js';
 import { eagerExecutor } from './eagerExecutor.js';
 import { registerBatchMatMul } from './kernels/batchMatMul.js';
+import { registerCast } from './kernels/cast.js';
 import { registerGatherV2 } from './kernels/gatherV2.js';
 import { registerIdentity } from './kernels/identity.js';
 import { registerUnsortedSegmentSum } from './kernels/unsortedSegmentSum.js';
@@ -19,6 +20,7 @@ export async function loadWasm(): Promise<Engine> {
   const folder = await filesOf();
   const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
   registerBatchMatMul();
+  registerCast();
   registerGatherV2();
   registerIdentity();
   registerUnsortedSegmentSum('wasm');
@@ -29,7 +31,7 @@ export async function loadWasm(): Promise<Engine> {
   if (!(await tf.setBackend('wasm'))) {
     throw new MaskflowError({
       stage: 'backend',
-      option: 'backend',
+      option: 'wasm',
       rule: 'the WebAssembly of tfjs did not start',
       value: folder,
       hint: `Reinstall ${peer}, or use --backend cpu.`,
@@ -48,7 +50,7 @@ async function filesOf(): Promise<string> {
   } catch (cause) {
     throw new MaskflowError({
       stage: 'backend',
-      option: 'backend',
+      option: 'wasm',
       rule: `the package ${peer} is not installed completely`,
       hint: `npm install ${peer}@4.22.0, or use --backend cpu.`,
       cause,

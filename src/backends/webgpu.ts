@@ -8,6 +8,7 @@ import type { Engine } from './backends.js';
 import { eagerExecutor } from './eagerExecutor.js';
 import { type Faults, guardedExecutor } from './guardedExecutor.js';
 import { installCommand } from './installCommand.js';
+import { registerTranspose } from './kernels/transpose.js';
 
 const peers = { webgpu: '0.6.2', '@tensorflow/tfjs-backend-webgpu': '4.22.0' };
 const install = installCommand(peers);
@@ -115,6 +116,7 @@ async function start(): Promise<Engine> {
   // Small tensors would silently be computed on the CPU, in other rounding, and what is fresh from the host always would.
   tf.env().set('WEBGPU_CPU_FORWARD', false);
   if (!(await tf.setBackend('webgpu'))) throw unable('tfjs could not start its webgpu backend on this adapter', driverHint(), describe(info));
+  registerTranspose();
   const faults = faultsOf((tf.backend() as unknown as { device: Device }).device);
   return {
     device: describe(info),

@@ -1,7 +1,8 @@
 // maskflow doctor: which engines work on this machine, what each stands on, and what mends those that do not.
 import type { Command } from 'commander';
 import { createColors } from 'picocolors';
-import { type DoctorReport, type EngineReport, type ProviderReport, doctor } from '../run/doctor.js';
+import { doctor } from '../run/doctor.js';
+import type { DoctorReport, EngineReport, ProviderReport } from '../run/doctor/doctorReport.js';
 import { whole } from './settings.js';
 
 export function addDoctor(program: Command): void {
@@ -49,8 +50,13 @@ function lastLine({ chosen, engines }: DoctorReport, pc: Colors): string {
   if (chosen === undefined) return pc.red('No engine works here.');
   const taken = `maskflow run takes ${pc.bold(chosen.name)}`;
   if (chosen.because === 'best') return `${taken}, the best that works.`;
-  const { works, on } = engines.find(({ name }) => name === chosen.name) ?? {};
-  if (works !== true) return pc.red(`${chosen.because} names ${chosen.name}, which does not work here: a run fails. Unset it.`);
+  const engine = engines.find(({ name }) => name === chosen.name);
+  if (engine === undefined) return pc.red(`${chosen.because} names ${chosen.name}, which is none of the engines: a run fails. Unset it.`);
+  const { works, on } = engine;
+  if (!works)
+    return pc.red(
+      `${chosen.because} ${chosen.because === 'MASKFLOW_BACKEND' ? 'names' : 'asks for'} ${chosen.name}, which does not work here: a run fails. Unset it.`,
+    );
   return `${taken}, named by ${chosen.because}${on === 'software' ? ', with --allow-software' : ''}.`;
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { chooseBackend } from '../backends/index.js';
-import { MaskflowError } from '../core/errors.js';
+import { MaskflowError, show } from '../core/errors.js';
 
 /** How the trial of one backend came out. */
 export interface BackendTrial {
@@ -36,9 +36,16 @@ export async function tryBackend(name: string, provider?: string): Promise<Backe
     const libraries = { ...loadedLibraries(), ...(library === undefined || version === undefined ? {} : { [library]: version }) };
     return { works: true, device, gpu, software, libraries, expected: builtFor() };
   } catch (error) {
-    const { rule, hint } = error instanceof MaskflowError ? error.problem : { rule: error instanceof Error ? error.message : String(error), hint: undefined };
-    return { works: false, libraries: loadedLibraries(), expected: builtFor(), reason: rule, ...(hint === undefined ? {} : { hint }) };
+    return { works: false, libraries: loadedLibraries(), expected: builtFor(), ...reasonOf(error) };
   }
+}
+
+/** Why it does not work, and what helps. An environment variable is named with its value, for the report says neither. */
+function reasonOf(error: unknown): { readonly reason: string; readonly hint?: string } {
+  if (!(error instanceof MaskflowError)) return { reason: error instanceof Error ? error.message : String(error) };
+  const { option, rule, value, hint } = error.problem;
+  if (option?.startsWith('MASKFLOW_')) return { reason: `${option} ${rule}; got ${show(value)}`, hint: hint ?? `unset ${option}` };
+  return { reason: rule, ...(hint === undefined ? {} : { hint }) };
 }
 
 const watched: readonly (readonly [string, RegExp])[] = [

@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChosenBackend } from '../../src/backends/index.js';
 import { useBackend } from '../../src/backends/useBackend.js';
 import { fold, normals, rootKey } from '../../src/core/key.js';
 import { type Executor, type Program, type Tensor, lazy } from '../../src/core/program.js';
 import { recipe } from '../../src/core/recipe.js';
+import { comparedBatch, comparing, comparisonOutputs, comparisons, expectedOf } from './comparisons.js';
 import { constant, gaussian, linear, lines, sgd } from './linear.js';
 import { operations } from './operations.js';
 import { presentBackends, presentOnnxWebgpu, tfjsName } from './presentBackends.js';
@@ -187,6 +189,18 @@ describe.each<readonly [string, ChosenBackend]>([...present, ...onGpu])('executo
       build: (_, { unread }) => ({ dtype: (unread as Tensor).dtype === 'int32' ? (unread as Tensor).toFloat() : tf.zeros([0]) }),
     };
     expect([...(await executor.evaluate(program, lines([5, 250]), ['dtype'])).dtype.data]).toEqual([5, 250]);
+  });
+
+  it('moves what a comparison answered as the numbers that it is', async () => {
+    // Each shape is a program of its own to compile.
+    await fc.assert(
+      fc.asyncProperty(comparisons, async (comparison) => {
+        const got = await executor.evaluate(comparing(comparison), comparedBatch(comparison), comparisonOutputs);
+        const wanted = expectedOf(comparison);
+        for (const output of comparisonOutputs) close(got[output].data, wanted[output], 1e-6);
+      }),
+      { numRuns: 15, seed: 1 },
+    );
   });
 
   it('differentiates the sum of the loss: 2 xᵀ r', async () => {

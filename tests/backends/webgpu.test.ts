@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { type ChosenBackend, backends } from '../../src/backends/index.js';
 import { type AdapterInfo, type WebgpuSurroundings, isSoftware, machine, missing } from '../../src/backends/webgpu.js';
+import { useBackend } from '../../src/backends/useBackend.js';
 import type { Program } from '../../src/core/program.js';
 import { linear, lines } from './linear.js';
 import { presentBackends } from './presentBackends.js';
@@ -90,10 +91,53 @@ describe('the backend', () => {
     expect(webgpu?.device.length).toBeGreaterThan(3);
     expect(webgpu?.software).toBe(/swiftshader|llvmpipe/i.test(webgpu?.device ?? ''));
   });
+  it.runIf(webgpu !== undefined)('transposes integers as integers, in every rank and behind a cast', async () => {
+    await useBackend('webgpu');
+    // Floats hold no odd number above 2²⁴.
+    const large = Int32Array.from({ length: 24 }, (_, i) => 2 ** 24 + i);
+    const transposed = async (shape: number[], perm: number[]): Promise<Int32Array> => {
+      const [x, y] = tf.tidy(() => {
+        const made = tf.tensor(large, shape, 'int32');
+        return [made, made.transpose(perm)] as const;
+      });
+      const values = (await y.data()) as Int32Array;
+      tf.dispose([x, y]);
+      return values.map((value) => value - 2 ** 24);
+    };
+    const places = (of: (i: number) => number): Int32Array => Int32Array.from({ length: 24 }, (_, i) => of(i));
+    expect(await transposed([24], [0])).toEqual(places((i) => i));
+    expect(await transposed([4, 6], [1, 0])).toEqual(places((i) => 6 * (i % 4) + Math.floor(i / 4)));
+    expect(await transposed([2, 3, 4], [0, 2, 1])).toEqual(places((i) => 12 * Math.floor(i / 12) + 4 * (i % 3) + (Math.floor(i / 3) % 4)));
+    for (const shape of [
+      [2, 1, 3, 4],
+      [2, 1, 3, 1, 4],
+      [2, 1, 3, 1, 4, 1],
+    ]) {
+      const perm = shape.map((_, axis) => axis).reverse();
+      expect(await transposed(shape, perm)).toEqual(places((i) => 12 * (i % 2) + 4 * (Math.floor(i / 2) % 3) + Math.floor(i / 6)));
+    }
+  });
+
+  it.runIf(webgpu !== undefined)('reduces, accumulates and contracts integers over every axis', async () => {
+    const of = (webgpu as ChosenBackend).executor({ seed: 0 });
+    const program: Program<'any' | 'running' | 'product'> = {
+      ...linear(),
+      build() {
+        const x = tf.range(0, 24, 1, 'int32').reshape([2, 3, 4]);
+        return { any: x.greater(19).any(1).toFloat(), running: x.cumsum(0).toFloat(), product: tf.einsum('abc,abd->cd', x.toFloat(), x.greater(20).toFloat()) };
+      },
+    };
+    const got = await of.evaluate(program, lines([0]), ['any', 'running', 'product']);
+    expect([...got.any.data]).toEqual([0, 0, 0, 0, 1, 1, 1, 1]);
+    expect([...got.running.data]).toEqual(Array.from({ length: 24 }, (_, i) => (i < 12 ? i : 2 * i - 12)));
+    expect([...got.product.data]).toEqual(Array.from({ length: 16 }, (_, i) => (i % 4 === 0 ? 0 : 20 + Math.floor(i / 4))));
+    of.dispose();
+  });
+
   // A real GPU may have the memory.
   it.runIf(webgpu?.software)('tells of an error that WebGPU reports beside the call, where tfjs would answer zeros', async () => {
     const executor = (webgpu as ChosenBackend).executor({ seed: 0 });
-    const large: Program<'large'> = { ...linear(), build: () => ({ large: tf.ones([20_000, 20_000]).slice([0, 0], [1, 2]) }) };
+    const large: Program<'large'> = { ...linear(), build: () => ({ large: tf.fill([20_000, 20_000], 1).slice([0, 0], [1, 2]) }) };
     await expect(executor.evaluate(large, lines([0]), ['large'])).rejects.toThrow(/executor\.webgpu: the GPU reported an error.*exceeds the max buffer size/);
     await expect(executor.evaluate(linear(), lines([0]), ['prediction'])).rejects.toThrow(/cannot be trusted/);
     executor.dispose();

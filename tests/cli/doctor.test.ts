@@ -1,10 +1,12 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type BackendName, backends } from '../../src/backends/index.js';
 import { doctorText } from '../../src/cli/doctor.js';
-import { type DoctorReport, type DoctorSurroundings, type EngineReport, doctor, isSupported } from '../../src/run/doctor.js';
+import { type DoctorSurroundings, doctor } from '../../src/run/doctor.js';
+import type { DoctorReport, EngineReport } from '../../src/run/doctor/doctorReport.js';
+import { isSupported } from '../../src/run/doctor/supportedNode.js';
 import { type BackendTrial, builtFor, loadedLibraries, tryBackend } from '../../src/run/tryBackend.js';
 import { put } from '../setup/world.js';
 import { maskflow, plainText } from './console.js';
@@ -103,6 +105,8 @@ describe('doctor', () => {
     expect((await doctor({}, here({ trial, environment: { MASKFLOW_BACKEND: 'cpu' } }))).chosen).toEqual({ name: 'cpu', because: 'MASKFLOW_BACKEND' });
     const forced = await doctor({}, here({ trial, environment: { MASKFLOW_BACKEND: 'wasm' } }));
     expect(plainText(doctorText(forced))).toMatch(/\nMASKFLOW_BACKEND names wasm, which does not work here: a run fails\. Unset it\.$/);
+    const unknown = await doctor({}, here({ trial, environment: { MASKFLOW_BACKEND: 'wsam' } }));
+    expect(plainText(doctorText(unknown))).toMatch(/\nMASKFLOW_BACKEND names wsam, which is none of the engines: a run fails\. Unset it\.$/);
     const none = await doctor({}, here({ trial: async () => ({ problem: 'no' }) }));
     expect(none.chosen).toBeUndefined();
     expect(plainText(doctorText(none))).toMatch(/\nNo engine works here\.$/);
@@ -115,6 +119,10 @@ describe('doctor', () => {
     const crash = { problem: 'crashed with SIGSEGV' };
     expect(await mend('wasm', crash)).toBe('npm install --no-save --save-prod --ignore-scripts @tensorflow/tfjs-backend-wasm@4.22.0');
     expect(await mend('tfjs-node', crash)).toBe('maskflow setup tensorflow');
+    // Too slow is not broken; what is not there is brought first.
+    const late = { problem: 'no answer within 60 s' };
+    expect(await mend('wasm', late)).toBe('maskflow doctor --limit 300 (the machine may be slow or busy)');
+    expect(await mend('wasm', late, { version: () => undefined })).toMatch(/^npm install /);
     expect(await mend('tfjs-node', works('TensorFlow 2.21.0, CPU'))).toBeUndefined();
     // A GPU engine without its GPU: the driver, or the libraries beside it where a card is seen.
     const software = works('on the CPU', true);
@@ -250,6 +258,13 @@ describe('doctorText', () => {
 describe('tryBackend', () => {
   it('computes, or says why not with the way out', async () => {
     expect(await tryBackend('cpu')).toMatchObject({ works: true, device: 'JavaScript, 1 thread', software: false });
+    vi.stubEnv('MASKFLOW_ONNX_PROVIDER', 'gpu');
+    expect(await tryBackend('onnx')).toMatchObject({
+      works: false,
+      reason: 'MASKFLOW_ONNX_PROVIDER must be cpu, webgpu or cuda; got "gpu"',
+      hint: 'unset MASKFLOW_ONNX_PROVIDER',
+    });
+    vi.unstubAllEnvs();
     expect(await tryBackend('wsam')).toMatchObject({ works: false, reason: 'there is no such backend', hint: 'Did you mean wasm?' });
   });
 

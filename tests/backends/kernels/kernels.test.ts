@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../../src/backends/index.js';
 import { registerBatchMatMul } from '../../../src/backends/kernels/batchMatMul.js';
+import { registerCast } from '../../../src/backends/kernels/cast.js';
 import { registerGatherV2 } from '../../../src/backends/kernels/gatherV2.js';
 import { registerIdentity } from '../../../src/backends/kernels/identity.js';
 import { registerUnsortedSegmentSum, unsortedSegmentSum } from '../../../src/backends/kernels/unsortedSegmentSum.js';
@@ -126,10 +127,25 @@ describe('identity', () => {
   });
 });
 
+describe('cast', () => {
+  it('to bool says whether a number is other than 0, as the cpu backend does', async () => {
+    for (const numbers of [tf.tensor1d, (values: number[]) => tf.tensor1d(values, 'int32')]) {
+      const values = numbers === tf.tensor1d ? [0, -0, 0.5, 2, -1, 256, 257, Number.NaN, 1e-40] : [0, 1, 2, -1, 256, 257];
+      await onBoth(() => numbers(values).toBool());
+      await onBoth(() => numbers(values).toBool().logicalNot());
+      await onBoth(() => numbers(values).toBool().toFloat());
+    }
+    await onBoth(() => tf.zeros([0, 3]).toBool());
+    await onBoth(() => random([3, 2]).greater(0).toBool());
+    await onBoth(() => random([3, 2]).mul(10).toInt());
+  });
+});
+
 it('registering again changes nothing', () => {
-  const kernels = (): unknown[] => ['BatchMatMul', 'GatherV2', 'Identity', 'UnsortedSegmentSum'].map((name) => tf.getKernel(name, 'wasm')?.kernelFunc);
+  const kernels = (): unknown[] => ['BatchMatMul', 'Cast', 'GatherV2', 'Identity', 'UnsortedSegmentSum'].map((name) => tf.getKernel(name, 'wasm')?.kernelFunc);
   const before = kernels();
   registerBatchMatMul();
+  registerCast();
   registerGatherV2();
   registerIdentity();
   registerUnsortedSegmentSum('wasm');

@@ -10,16 +10,17 @@ export interface AskedLabels {
 
 /**
  * What is asked in each slot of `askedLogits`: `labels` int32 [rows, L] at the flat positions of the column `asked` (all of them
- * where there is none), with the column `weight` ([rows] or [rows, L]; 1 without). Labels below 0 never reach a gather: they
+ * where there is none), with the column named `weights` ([rows] or [rows, L]; 1 without). Labels below 0 never reach a gather: they
  * become class 0 and weigh nothing.
  *
  * @example
  * const { label, weight } = askedLabels(columns, 'labels');
  */
-export function askedLabels(columns: Tensors, labels: string): AskedLabels {
+export function askedLabels(columns: Tensors, labels: string, weights = 'weight'): AskedLabels {
   const targets = columns[labels] as Tensor;
   const [rows, tokens] = targets.shape as [number, number];
-  const { asked, weight: given } = columns;
+  const { asked } = columns;
+  const given = columns[weights];
   const zero = tf.scalar(0, 'int32');
   const place = asked === undefined ? undefined : (asked.maximum(zero) as tf.Tensor1D);
   const at = (x: Tensor): Tensor => (place === undefined ? x.reshape([-1]) : tf.gather(x.reshape([-1]), place));

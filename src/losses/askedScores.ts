@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Program, Tensor } from '../core/program.js';
 import { recipe } from '../core/recipe.js';
+import { askedInputs } from './askedInputs.js';
 import { askedLabels } from './askedLabels.js';
-import { maskedLanguage } from './maskedLanguage.js';
 import { surprisals } from './surprisals.js';
 
 /** All float32 [slots]: 1 where a label is asked, its −ln p in nats, and 1 where it has the largest logit (the first of equals). */
@@ -17,11 +17,10 @@ export type AskedScore = 'asked' | 'surprisal' | 'right';
  * const { surprisal } = await executor.evaluate(askedScores(encoder), batch, ['surprisal']);
  */
 export function askedScores(model: Program<'askedLogits'>, labels = 'labels'): Program<AskedScore> {
-  const term = maskedLanguage({ labels });
   return {
     ...model,
     recipe: recipe('maskflow/losses', 'askedScores', { of: model.recipe, labels }),
-    inputs: (signature) => [...new Set([...model.inputs(signature), ...term.inputs(signature)])],
+    inputs: (signature) => [...new Set([...model.inputs(signature), ...askedInputs('askedScores', signature, { labels })])],
     build(parameters, columns, draws, signature) {
       const logits = model.build(parameters, columns, draws, signature).askedLogits as Tensor;
       const { label, weight } = askedLabels(columns, labels);

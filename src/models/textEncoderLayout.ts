@@ -13,7 +13,7 @@ import { timeEmbeddingParameters } from './layers/timeEmbedding.js';
 import type { StoredModel, TextEncoderSizes } from './textEncoderSizes.js';
 
 /** The table of words: read by the embedding and, where tied, by the head. */
-export const wordTable = ({ architecture }: TextEncoderSizes): string =>
+export const wordTable = ({ architecture }: Pick<TextEncoderSizes, 'architecture'>): string =>
   architecture === 'bert' ? 'bert.embeddings.word_embeddings.weight' : 'model.embed_tokens.weight';
 
 /** Layers of the time input, beside the reference's own. */

@@ -17,3 +17,4 @@ export * from './diffusion/index.js';
 export * from './samplers/index.js';
 export { unmask, type UnmaskOptions } from './unmask.js';
 export { unmaskLine, type UnmaskLineOptions } from './unmaskLine.js';
+export type * from './views/tagger.js';

@@ -10,6 +10,7 @@ import { recipe } from '../core/recipe.js';
 import type { Run, StepReport, Stepped } from '../core/run.js';
 import type { StepSink } from '../operators/stages.js';
 import { type Appender, appender } from './appender.js';
+import { type MaskedCounts, maskedCounts } from './maskedCounts.js';
 import { fileError } from './nodeFiles.js';
 
 export interface MetricsOptions {
@@ -37,9 +38,9 @@ export function figuresOf({ epoch, samples, loss, learningRate, gradientNorm, sa
 /** Measured by a clock: five digits say all that there is. */
 const shortened = (value: number): number => Number(value.toPrecision(5));
 
-/** One line of the file. JSON knows no NaN or infinity: a figure that is not finite is left out. */
-export function metricsLine(report: StepReport): string {
-  const finite = Object.entries(figuresOf(report)).filter(([, value]) => Number.isFinite(value));
+/** One line of the file, further figures at its end. JSON knows no NaN or infinity: a figure that is not finite is left out. */
+export function metricsLine(report: StepReport, more: Readonly<Record<string, number>> = {}): string {
+  const finite = Object.entries({ ...figuresOf(report), ...more }).filter(([, value]) => Number.isFinite(value));
   return `${JSON.stringify({ step: report.step, ...Object.fromEntries(finite) })}\n`;
 }
 
@@ -65,8 +66,9 @@ export function cutMetrics(text: string, step: number): { readonly kept: string;
 /**
  * Appends one JSON object a logged step to `file` (relative paths: in the run's folder): `step`, `epoch` (a fraction),
  * `samples` (used so far), `loss` (of that step alone, not averaged), `learningRate`, `gradientNorm` (before clipping),
- * `samplesPerSecond`, `dataWait` (share of the step's time). A fresh run empties the file; a resumed one cuts the lines
- * behind its checkpoint. A failed write ends the run.
+ * `samplesPerSecond`, `dataWait` (share of the step's time). Behind `mask(rule, { share: true })` also `maskedShare`: hidden tokens over
+ * those that might be hidden, both summed over the steps since the line before (of an accumulated step the batch that completed
+ * it). A fresh run empties the file; a resumed one cuts the lines behind its checkpoint. A failed write ends the run.
  *
  * @example
  * trained.pipe(metrics(out('metrics.jsonl'), { every: 10 }));
@@ -83,14 +85,29 @@ export function metrics(file: string, options: MetricsOptions = {}): StepSink {
     let out: Appender | undefined;
     let uncut = run.resumed?.step;
     let unlogged: StepReport | undefined;
+    // Sums since the last line. They outlive a checkpoint between two lines, so that a resumed run writes the same ones.
+    let masked = run.resumed?.stages[name] as (MaskedCounts & { readonly [key: string]: unknown }) | undefined;
+    const keep = (): void => run.keep(name, () => ({ hidden: masked?.hidden ?? 0, eligible: masked?.eligible ?? 0 }));
+    if (masked !== undefined) keep();
+    const gather = (batch: AnyBatch): void => {
+      const counts = maskedCounts(batch);
+      if (counts === undefined) return;
+      if (masked === undefined) keep();
+      masked = { hidden: (masked?.hidden ?? 0) + counts.hidden, eligible: (masked?.eligible ?? 0) + counts.eligible };
+    };
+    // 0 / 0 is no number, and left out.
+    const more = (): Readonly<Record<string, number>> => (masked === undefined ? {} : { maskedShare: masked.hidden / masked.eligible });
     const opened = (): Appender => {
       out ??= appender(path, { fresh: run.resumed === undefined });
       return out;
     };
-    const write = (report: StepReport): void => {
+    const write = (report: StepReport, batch: AnyBatch): void => {
+      gather(batch);
       const logged = isLogged(report.step, every);
-      if (logged) opened().append(metricsLine(report));
       unlogged = logged ? undefined : report;
+      if (!logged) return;
+      opened().append(metricsLine(report, more()));
+      if (masked !== undefined) masked = { hidden: 0, eligible: 0 };
     };
     const cutOnce = async (): Promise<void> => {
       if (uncut !== undefined) await cut(path, uncut, run);
@@ -99,7 +116,8 @@ export function metrics(file: string, options: MetricsOptions = {}): StepSink {
     const finish = async (): Promise<void> => {
       await cutOnce();
       const to = opened();
-      if (unlogged !== undefined) to.append(metricsLine(unlogged));
+      // The sums go on where the run does: at a resume the next line is that of an uninterrupted run.
+      if (unlogged !== undefined) to.append(metricsLine(unlogged, more()));
       unlogged = undefined;
     };
     // The last step of a run that was interrupted is its last one too.
@@ -108,11 +126,11 @@ export function metrics(file: string, options: MetricsOptions = {}): StepSink {
       work(item) {
         const report = reportOf(item);
         if (uncut === undefined) {
-          write(report);
+          write(report, item);
           return item;
         }
         return cutOnce().then(() => {
-          write(report);
+          write(report, item);
           return item;
         });
       },

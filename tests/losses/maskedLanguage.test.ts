@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { useBackend } from '../../src/backends/useBackend.js';
 import type { Signature, Tensor, Tensors } from '../../src/core/program.js';
+import { askedScores } from '../../src/losses/askedScores.js';
 import { crossEntropy } from '../../src/losses/crossEntropy.js';
 import { maskedLanguage } from '../../src/losses/maskedLanguage.js';
 import { surprisals } from '../../src/losses/surprisals.js';
@@ -144,6 +145,15 @@ describe.each(await presentTfjs())('on %s', (name) => {
     expect((await value(logits, { labels }, over))[1]).toBe(6);
   });
 
+  it('takes weights from the column that it is given', async () => {
+    const labels = int32([1, -100, -100, 0, -100, -100], [2, 3]);
+    const columns: Tensors = { labels, weight: tf.tensor1d([1, 0]), diffusion: tf.tensor1d([10, 2]) };
+    const [sum, count] = await value(tf.zeros([6, 4]), columns, { over: 'tokens', weight: 'diffusion' });
+    expect(sum).toBeCloseTo(12 * Math.log(4), 4);
+    expect(count).toBe(6);
+    expect(await value(tf.zeros([6, 4]), columns, { weight: 'diffusion' }).then(([, weights]) => weights)).toBe(12);
+  });
+
   it('a classifier asked once a row has the same loss as crossEntropy', async () => {
     const logits = tf.tensor2d([
       [1, 2, 3],
@@ -166,7 +176,28 @@ describe('maskedLanguage', () => {
     expect(inputs({ labels: spec([2, 3]), length: spec([2]) }, { over: 'tokens' })).toEqual(['labels', 'length']);
   });
 
+  it('a sum weighted by time is never divided by the weights of hidden tokens', () => {
+    const timed = { labels: spec([2, 3]), time: spec([2], 'float32'), weight: spec([2], 'float32') };
+    expect(() => inputs(timed)).toThrow(
+      'maskedLanguage.over: the batch has times of a diffusion and a column weight, and a sum weighted by time is divided by all tokens, ' +
+        "never by the weights of hidden ones. Write maskedLanguage({ over: 'tokens' }). For the plain mean over hidden tokens leave diffusionWeight out",
+    );
+    expect(inputs(timed, { over: 'tokens' })).toEqual(['labels', 'weight']);
+    // Nothing weighted, or no times: nothing to refuse.
+    expect(inputs({ labels: timed.labels, time: timed.time })).toEqual(['labels']);
+    expect(inputs({ labels: timed.labels, weight: timed.weight })).toEqual(['labels', 'weight']);
+    const named = { labels: timed.labels, time: timed.time, diffusion: timed.weight };
+    expect(() => inputs(named, { weight: 'diffusion' })).toThrow('has times of a diffusion and a column diffusion');
+    // Evaluations that go by tokens use weights only to tell rows that count.
+    const scores = askedScores({ inputs: () => [], recipe: {} } as never);
+    expect(scores.inputs({ rows: 2, columns: timed })).toEqual(['labels', 'weight']);
+  });
+
   it('says what does not fit', () => {
+    expect(() => inputs({ labels: spec([2, 3]), weight: spec([2], 'float32') }, { weight: 'diffusion' })).toThrow(
+      'maskedLanguage.weight: must name a column of weights; got "diffusion". Columns: labels, weight.',
+    );
+    expect(() => maskedLanguage({ weight: '' })).toThrow('maskedLanguage.weight: must be the name of a column; got ""');
     expect(() => inputs({ tokens: spec([2, 3]) })).toThrow(
       'maskedLanguage.labels: must name a column of target ids; got "labels". corrupt(…) or labels() adds them behind mask(…). Columns: tokens.',
     );

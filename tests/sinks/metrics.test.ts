@@ -1,8 +1,12 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { concat, defer, from, throwError } from 'rxjs';
+import { concat, defer, from, lastValueFrom, of, throwError } from 'rxjs';
 import { describe, expect, it } from 'vitest';
+import type { AnyBatch, Batch, Column } from '../../src/core/batch.js';
+import { mask } from '../../src/operators/mask.js';
+import { bernoulli } from '../../src/operators/masks/bernoulli.js';
+import { maskedCounts } from '../../src/sinks/maskedCounts.js';
 import { cutMetrics, metrics, metricsLine } from '../../src/sinks/metrics.js';
 import { fakeRun, folder, report, stepped, steps, through } from './steps.js';
 
@@ -150,6 +154,97 @@ describe('metrics', () => {
   it('a folder in the way is an error that names it', async () => {
     const root = folder();
     await expect(through(metrics(root), steps(1, 2), fakeRun({ folder: '/' }))).rejects.toThrow(`metrics: cannot open ${root}: there is a folder of this name`);
+  });
+
+  describe('the realised ratio', () => {
+    /** Rows of four cells: how many are hidden, how many exist. */
+    type Row = readonly [hidden: number, length: number];
+    const masked = (rows: readonly Row[], more: Partial<AnyBatch['columns']> = {}): Partial<AnyBatch> => ({
+      rows: rows.length,
+      origins: rows.map((_, id) => ({ source: 0, id, epoch: 0, position: id })),
+      columns: {
+        mask: { data: Uint8Array.from(rows.flatMap(([hidden]) => [0, 1, 2, 3].map((i) => Number(i < hidden)))), shape: [rows.length, 4] },
+        maskedShare: { data: Float32Array.from(rows, ([hidden, length]) => (length === 0 ? 0 : hidden / length)), shape: [rows.length] },
+        length: { data: Int32Array.from(rows, ([, length]) => length), shape: [rows.length] },
+        ...more,
+      } as AnyBatch['columns'],
+    });
+    const batches = [
+      [[1, 4]],
+      [[1, 1]],
+      [
+        [0, 4],
+        [3, 3],
+      ],
+      [[2, 4]],
+      [[0, 3]],
+      [[0, 0]],
+    ] as const satisfies readonly (readonly Row[])[];
+    const items = batches.map((rows, i) => stepped(i + 1, {}, masked(rows)));
+    const sharesIn = (path: string): unknown[] =>
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => (JSON.parse(line) as { maskedShare?: number }).maskedShare);
+
+    it('is hidden over eligible tokens, both summed since the line before', async () => {
+      const root = folder();
+      await through(metrics('all.jsonl'), items, fakeRun({ folder: root }));
+      // A step in which nothing could be hidden has no ratio.
+      expect(sharesIn(join(root, 'all.jsonl'))).toEqual([1 / 4, 1, 3 / 7, 1 / 2, 0, undefined]);
+      await through(metrics('some.jsonl', { every: 3 }), items.slice(0, 5), fakeRun({ folder: root }));
+      // Steps 1; 2 and 3: not the mean of 1 and 3/7, nor of rows' shares; 4 and 5.
+      expect(stepsIn(join(root, 'some.jsonl'))).toEqual([1, 3, 5]);
+      expect(sharesIn(join(root, 'some.jsonl'))).toEqual([1 / 4, 4 / 8, 2 / 7]);
+      await through(metrics('none.jsonl'), steps(1, 2), fakeRun({ folder: root }));
+      expect(readFileSync(join(root, 'none.jsonl'), 'utf8')).not.toContain('maskedShare');
+    });
+
+    it('a run that goes on between two lines writes those of an uninterrupted one', async () => {
+      const root = folder();
+      await through(metrics('whole.jsonl', { every: 3 }), items, fakeRun({ folder: root }));
+      for (let step = 1; step < items.length; step++) {
+        const stages: Record<string, () => Readonly<Record<string, unknown>>> = {};
+        const keep = (name: string, save: () => Readonly<Record<string, unknown>>): void => {
+          stages[name] = save;
+        };
+        const path = `part-${step}.jsonl`;
+        await through(metrics(path, { every: 3 }), items.slice(0, step), { ...fakeRun({ folder: root }), keep });
+        const saved = JSON.parse(JSON.stringify(stages.metrics?.())) as Readonly<Record<string, unknown>>;
+        const run = fakeRun({ folder: root, resumed: step });
+        await through(metrics(path, { every: 3 }), items.slice(step), { ...run, keep, resumed: { ...run.resumed!, stages: { metrics: saved } } });
+        const lines = readFileSync(join(root, path), 'utf8')
+          .split('\n')
+          .filter((line) => !line.startsWith(`{"step":${step},`) || [1, 3, 6].includes(step));
+        expect(lines.join('\n')).toBe(readFileSync(join(root, 'whole.jsonl'), 'utf8'));
+      }
+    });
+
+    it('agrees with the mask stage, special tokens, empty rows and rows that fill up included', async () => {
+      const root = folder();
+      const [rows, cells] = [6, 12];
+      const special = Uint8Array.from({ length: rows * cells }, (_, i) => Number(i % cells === 0));
+      const last = { source: 0, id: 4, epoch: 0, position: 4 };
+      const plain: AnyBatch = {
+        rows,
+        origins: [...[0, 1, 2, 3].map((id) => ({ source: 0, id, epoch: 0, position: id })), last, last],
+        columns: {
+          tokens: { data: new Int32Array(rows * cells), shape: [rows, cells] },
+          special: { data: special, shape: [rows, cells] },
+          length: { data: Int32Array.of(12, 1, 7, 5, 9, 9), shape: [rows] },
+          weight: { data: Float32Array.of(1, 1, 1, 1, 1, 0), shape: [rows] },
+        },
+        program: undefined,
+      };
+      const hidden = (await lastValueFrom(of(plain as Batch<{ readonly tokens: Column }>).pipe(mask(bernoulli({ ratio: 0.3 }), { share: true })))) as AnyBatch;
+      await through(metrics('m.jsonl'), [{ ...hidden, report: report(1) }], fakeRun({ folder: root }));
+      const counted = (hidden.columns.mask as { data: Uint8Array }).data.subarray(0, 5 * cells).reduce((sum, bit) => sum + bit, 0);
+      expect(counted).toBeGreaterThan(0);
+      expect(sharesIn(join(root, 'm.jsonl'))).toEqual([counted / (11 + 0 + 6 + 4 + 8)]);
+      // What counts by its weight is a row that fills up, not one that a loss leaves out.
+      const unweighted = { ...hidden, origins: hidden.origins.map((origin, row) => (row === 5 ? { ...origin } : origin)) };
+      expect(maskedCounts(unweighted)?.eligible).toBe(37);
+    });
   });
 
   it('explains misuse', async () => {

@@ -1,4 +1,4 @@
-export { corrupt, type CorruptOptions } from './corrupt.js';
+export { corrupt, type CorruptByIds, type CorruptByTokenizer, type CorruptOptions } from './corrupt.js';
 export { outcomeCodes } from './hiddenIds.js';
 export { labels, labelsOf, type LabelsOptions } from './labels.js';
 export { drawOutcomes, outcomes, type OutcomeShares, type OutcomesOptions } from './outcomes.js';

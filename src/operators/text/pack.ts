@@ -3,7 +3,7 @@
 // `documents` says which token belongs to which. A row has the origin of its first document; the other documents hang on
 // it, so that all of them are settled when the step that used the row has finished (core/cursor.ts).
 import type { OperatorFunction } from 'rxjs';
-import { type Batch, type Carried, type Column, type Origin, type Sample, isColumn } from '../../core/batch.js';
+import { type Batch, type Carried, type Column, type Origin, type Sample, isColumn, withColumns } from '../../core/batch.js';
 import { bounded, collecting } from '../../core/demand/index.js';
 import { nextTurn } from '../../core/demand/nextTurn.js';
 import { MaskflowError, inStage } from '../../core/errors.js';
@@ -32,6 +32,8 @@ export interface PackOptions<Name extends string = 'text', Pair extends string =
   readonly truncate?: Truncate;
   /** Put the tokenizer's special tokens around every document; default true. */
   readonly special?: boolean;
+  /** Also adds `positions`, each token's place in its document; default false. */
+  readonly positions?: boolean;
   /** Documents tokenized together, ahead of packing; default 64. */
   readonly concurrency?: number;
 }
@@ -75,7 +77,8 @@ function gathering(tokenizer: Tokenizer): (texts: readonly TextOrWords[]) => Pro
  * Gathers documents into batches of `rows` rows of `length` tokens, several documents a row: `tokens`, `length`, `special`,
  * `words` as of `tokenize` (words are counted over the whole row), `segments` int32 [rows, length], and `documents` int32
  * [rows, length]: index of the document in its row, −1 on padding. A model that respects boundaries lets tokens attend
- * within one document. Every other field is carried as the list of its documents' values. Grid [length].
+ * within one document. With `positions: true` also `positions` int32 [rows, length]: each token's place in its document, from 0 in
+ * every one, 0 on padding. Every other field is carried as the list of its documents' values. Grid [length].
  *
  * Rows are a pure function of the order of the documents: they do not depend on what is read ahead, and a resumed run packs
  * the same rows. `last` and `crossEpochs` are those of `batch`.
@@ -85,22 +88,28 @@ function gathering(tokenizer: Tokenizer): (texts: readonly TextOrWords[]) => Pro
  * @example
  * textLines('corpus/*.txt').pipe(epochs(3), shuffle(), pack(words, { rows: 32, length: 128 }));
  */
-export function pack<F extends { readonly [K in Name | Pair]: TextOrWords }, Name extends string = 'text', Pair extends string = never>(
+export function pack<
+  F extends { readonly [K in Name | Pair]: TextOrWords },
+  Name extends string = 'text',
+  Pair extends string = never,
+  Last extends PackOptions['last'] = undefined,
+  Places extends boolean | undefined = undefined,
+>(
   tokenizer: Tokenizer,
-  options: PackOptions<Name, Pair> & { readonly last: 'pad' },
-): OperatorFunction<Sample<F>, Batch<Packed<F> & { readonly weight: Floats }>>;
-export function pack<F extends { readonly [K in Name | Pair]: TextOrWords }, Name extends string = 'text', Pair extends string = never>(
-  tokenizer: Tokenizer,
-  options: PackOptions<Name, Pair>,
-): OperatorFunction<Sample<F>, Batch<Packed<F>>>;
+  options: PackOptions<Name, Pair> & { readonly last?: Last; readonly positions?: Places },
+): OperatorFunction<
+  Sample<F>,
+  Batch<Packed<F> & (Last extends 'pad' ? { readonly weight: Floats } : unknown) & (Places extends true ? { readonly positions: Integers } : unknown)>
+>;
 export function pack<F extends object>(tokenizer: Tokenizer, options: PackOptions<string, string>): OperatorFunction<Sample<F>, Batch<Packed<F>>> {
-  checkOptions('pack', options, ['rows', 'length', 'column', 'pair', 'truncate', 'special', 'concurrency', 'last', 'crossEpochs', 'name']);
+  checkOptions('pack', options, ['rows', 'length', 'column', 'pair', 'truncate', 'special', 'positions', 'concurrency', 'last', 'crossEpochs', 'name']);
   checkText('pack', tokenizer, options);
   const { rows, length, column = 'text', pair, truncate = 'longestFirst', special = true, concurrency = 64 } = options;
-  const { last = 'keep', crossEpochs = false, name = 'pack' } = options;
+  const { positions = false, last = 'keep', crossEpochs = false, name = 'pack' } = options;
   checkInteger('pack', 'rows', rows);
   checkInteger('pack', 'length', length);
   checkInteger('pack', 'concurrency', concurrency);
+  check(typeof positions === 'boolean', 'pack', 'positions', 'must be true or false', positions);
   check(typeof crossEpochs === 'boolean', 'pack', 'crossEpochs', 'must be true or false', crossEpochs);
   check(['keep', 'drop', 'pad'].includes(last), 'pack', 'last', "must be 'keep', 'drop' or 'pad'", last);
   const shown = { tokenizer: tokenizer.recipe, column, ...(pair && { pair }), length, truncate, special };
@@ -110,7 +119,7 @@ export function pack<F extends object>(tokenizer: Tokenizer, options: PackOption
     const encode = gathering(tokenizer);
     const work = async (sample: Sample<F>): Promise<Prepared<F>> => {
       const fields = sample.fields as Readonly<Record<string, unknown>>;
-      checkFree(added, Object.keys(fields));
+      checkFree(positions ? [...added, 'positions'] : added, Object.keys(fields));
       const texts = (pair === undefined ? [column] : [column, pair]).map((field) => {
         if (!(field in fields)) throw missingColumn(field, Object.keys(fields));
         return readText(fields[field], field, () => `sample ${sample.origin.id}`);
@@ -127,7 +136,7 @@ export function pack<F extends object>(tokenizer: Tokenizer, options: PackOption
   });
 
   // 2. Documents into rows, rows into batches.
-  const packing = recipe('maskflow/operators', 'pack', { rows, last, crossEpochs, ...shown });
+  const packing = recipe('maskflow/operators', 'pack', { rows, last, crossEpochs, ...(positions ? { positions } : {}), ...shown });
   const gathered = rows * Math.ceil(length / 2);
   const packed = collecting<Prepared<F>, Batch<Packed<F>>>(packing, { name, per: 'batch', samples: gathered }, ({ gate }, emit) => {
     let open: Prepared<F>[][] = [];
@@ -152,7 +161,8 @@ export function pack<F extends object>(tokenizer: Tokenizer, options: PackOption
         );
       gate.cursor.attach((first[0] as Prepared<F>).origin, dropped);
       dropped = [];
-      emit(laidOut(filled, last === 'pad' ? rows : filled.length, length, last === 'pad', tokenizer) as unknown as Batch<Packed<F>>);
+      const made = laidOut(filled, last === 'pad' ? rows : filled.length, length, last === 'pad', tokenizer);
+      emit((positions ? withColumns(made, { positions: placesIn(made.columns.documents as Integers) }) : made) as unknown as Batch<Packed<F>>);
     };
     return {
       next(prepared) {
@@ -194,6 +204,14 @@ function laidOut<F extends object>(
   const token = new TokenRows(rows, length, tokenizer);
   for (let row = 0; row < rows; row++) for (const { document } of filled[Math.min(row, filled.length - 1)] ?? []) token.add(row, document);
   return { ...batch, columns: { ...batch.columns, ...token.columns() }, grid: [length] };
+}
+
+/** Places of tokens in their documents, from 0 in each; 0 on padding. */
+function placesIn({ data, shape }: Integers): Integers {
+  const length = shape[1] as number;
+  const places = new Int32Array(data.length);
+  for (let i = 1; i < data.length; i++) if (i % length > 0 && data[i] !== -1 && data[i] === data[i - 1]) places[i] = (places[i - 1] as number) + 1;
+  return { data: places, shape };
 }
 
 /** A field's value in one document; a column of one number as that number. */

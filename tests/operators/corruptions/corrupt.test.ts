@@ -6,6 +6,7 @@ import { Gate, within } from '../../../src/core/demand/index.js';
 import { MaskflowError } from '../../../src/core/errors.js';
 import { rootKey } from '../../../src/core/key.js';
 import {
+  type CorruptOptions,
   corrupt,
   countBased,
   drawOutcomes,
@@ -18,6 +19,7 @@ import {
   replaceWithValue,
 } from '../../../src/operators/index.js';
 import type { Bytes, Floats, Integers } from '../../../src/operators/stages.js';
+import { letters } from '../text/letters.js';
 
 type Masked = Batch<{ tokens: Integers; mask: Bytes }>;
 const vocabulary = 50;
@@ -312,6 +314,54 @@ describe('corrupt', () => {
     expect(() => replaceWithRandom({ vocabulary: 3, counts: [0, 0, 0] })).toThrow('replaceWithRandom.counts: must not all be 0');
   });
 
+  describe('by a tokenizer', () => {
+    const words = letters();
+    const many = masked(Array.from({ length: 400 }, (_, i) => i));
+    const letter = { ...many, columns: { ...many.columns, tokens: { ...many.columns.tokens, data: many.columns.tokens.data.map((id) => id % 31) } } };
+    const drawn = async (options: Partial<CorruptOptions>): Promise<number[]> => {
+      const { inputs } = (await at(1, of(letter).pipe(corrupt({ mask: 0, random: 1, ...options } as CorruptOptions)))).columns;
+      return [...inputs.data].filter((_, i) => letter.columns.mask.data[i] === 1);
+    };
+
+    it('masks by its mask id and draws no special id', async () => {
+      const { inputs } = (await at(1, of(letter).pipe(corrupt({ tokenizer: words, mask: 1, random: 0 })))).columns;
+      expect([...inputs.data].every((id, i) => id === (letter.columns.mask.data[i] === 1 ? 4 : letter.columns.tokens.data[i]))).toBe(true);
+      const [own, byHand] = [await drawn({ tokenizer: words }), await drawn({ maskId: 4, vocabulary: 31 })];
+      const seen = (ids: number[]): number[] => [...new Set(ids)].sort((a, b) => a - b);
+      // Some 5,000 draws: an id that may come and does not has a chance of 31 e^-160.
+      expect(seen(byHand)).toEqual(Array.from({ length: 31 }, (_, id) => id));
+      expect(seen(own)).toEqual([1, ...Array.from({ length: 26 }, (_, id) => id + 5)]);
+      // Uniform over 27 ids: χ² of 26 degrees is above 66 once in 25,000 seeds.
+      const each = own.length / 27;
+      const chi = seen(own).reduce((sum, id) => sum + (own.filter((other) => other === id).length - each) ** 2 / each, 0);
+      expect(chi).toBeLessThan(66);
+    });
+
+    it('draws by frequency among tokens of text, and is otherwise the same corruption', async () => {
+      const counts = Array.from({ length: 31 }, (_, id) => (id < 5 ? 1000 : id === 6 ? 3 : id === 7 ? 1 : 0));
+      counts[1] = 0;
+      const own = await drawn({ tokenizer: words, counts });
+      expect(new Set(own)).toEqual(new Set([6, 7]));
+      // 3 of 4 of some 5,000 draws: one standard deviation is 0.0061; five of them.
+      expect(Math.abs(own.filter((id) => id === 6).length / own.length - 0.75)).toBeLessThan(0.031);
+      const [a, b] = [corrupt({ tokenizer: words, random: 0 }), corrupt({ maskId: 4, vocabulary: 31, random: 0 })];
+      expect((await at(2, of(letter).pipe(a))).columns.inputs).toEqual((await at(2, of(letter).pipe(b))).columns.inputs);
+    });
+
+    it('says what does not fit', () => {
+      expect(() => corrupt({ tokenizer: words, maskId: 4 } as never)).toThrow('corrupt.maskId: is that of the tokenizer and cannot be given beside it; got 4');
+      expect(() => corrupt({ tokenizer: {} } as never)).toThrow('corrupt.tokenizer: must be a tokenizer');
+      expect(() => corrupt({ tokenizer: { ...words, special: new Uint8Array(31).fill(1) } })).toThrow('corrupt.tokenizer: must have ids that are not special');
+      expect(() => corrupt({ tokenizer: words, counts: [1, 2] })).toThrow(
+        'corrupt.counts: must have one number for each of the 31 ids of the vocabulary; got 2',
+      );
+      expect(() => corrupt({ tokenizer: words, counts: Array.from({ length: 31 }, (_, id) => (id === 0 ? 1 : 0)) })).toThrow(
+        'corrupt.counts: must not all be 0',
+      );
+      expect(() => corrupt({ tokenzer: words } as never)).toThrow('Did you mean tokenizer?');
+    });
+  });
+
   it('carries its recipe, and its parts theirs; counts stand in it as number and digest', () => {
     const recipes = (chain: Observable<unknown>): unknown[] => {
       const gate = new Gate({ seed: 0 });
@@ -324,6 +374,9 @@ describe('corrupt', () => {
     const counts = { ids: 50, digest: expect.stringMatching(/^[0-9a-f]{16}$/u) };
     expect(recipes(none.pipe(corrupt({ maskId, vocabulary, counts: new Array(50).fill(1), copies: 10 })))).toEqual([
       ['maskflow/operators', 'corrupt', { maskId, vocabulary, counts, mask: 0.8, random: 0.1, unit: 'token', ignore: -100, copies: 10 }],
+    ]);
+    expect(recipes(none.pipe(corrupt({ tokenizer: letters() })))).toEqual([
+      ['maskflow/operators', 'corrupt', { tokenizer: letters().recipe, mask: 0.8, random: 0.1, unit: 'token', ignore: -100, copies: Infinity }],
     ]);
     const parts = none.pipe(outcomes(), replaceWithMask({ maskId, as: 'partly' }), replaceWithRandom({ vocabulary, column: 'partly' }), labels());
     expect(recipes(parts).reverse()).toEqual([

@@ -6,10 +6,14 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { Carried, Column } from '../../../src/core/batch.js';
 import { Cursor } from '../../../src/core/cursor.js';
 import { drain } from '../../../src/core/demand/index.js';
+import { loadCpu } from '../../../src/backends/cpu.js';
+import { signatureOf } from '../../../src/core/program.js';
+import { textEncoder } from '../../../src/models/textEncoder.js';
 import { epochs } from '../../../src/operators/epochs.js';
 import { shuffle } from '../../../src/operators/shuffle.js';
 import { type PackOptions, pack } from '../../../src/operators/text/index.js';
 import { memory } from '../../../src/sources/memory.js';
+import { firstValues, forward, largestDifference, prepared } from '../../models/harness.js';
 import { failure } from '../../sources/arrowFiles.js';
 import { letters, rowsOf } from './letters.js';
 
@@ -46,6 +50,55 @@ describe('pack', () => {
     expect([...batch!.columns.length.data]).toEqual([7, 7]);
     expect(batch!.columns.text).toEqual({ rows: 2, values: [['ab', 'h'], ['cdefg']] });
     expect(batch!.origins.map(({ id }) => id)).toEqual([0, 1]);
+  });
+
+  it('counts the places of tokens in their documents where it is asked to', async () => {
+    const chain = memory(['ab', 'cdefg', 'h'].map((text) => ({ text }))).pipe(pack(words, { rows: 2, length: 8, positions: true, last: 'pad' }), toArray());
+    const [batch] = await lastValueFrom(chain);
+    expectTypeOf(batch!.columns.positions).toEqualTypeOf<Column<Int32Array>>();
+    expectTypeOf(batch!.columns.weight).toEqualTypeOf<Column<Float32Array>>();
+    expect(rowsOf(batch!.columns.positions)).toEqual([
+      [0, 1, 2, 3, 0, 1, 2, 0],
+      [0, 1, 2, 3, 4, 5, 6, 0],
+    ]);
+    const [plain] = await made(['ab'], { rows: 2, length: 8 });
+    expect('positions' in plain!.columns).toBe(false);
+    // @ts-expect-error: not asked for
+    void plain!.columns.positions;
+    expect(() => pack(words, { rows: 1, length: 8, positions: 1 as never })).toThrow('pack.positions: must be true or false; got 1');
+    const taken = memory([{ text: 'a', positions: 3 }]).pipe(pack(words, { rows: 1, length: 8, positions: true }));
+    expect((await failure(taken)).message).toContain('pack.positions: there is a column "positions" already');
+  });
+
+  it.each(['bert', 'modern'] as const)('does not change a document’s logits in a %s encoder', { timeout: 30_000 }, async (architecture) => {
+    await loadCpu();
+
+    const program = textEncoder({ architecture, vocabulary: words.vocabulary, width: 8, depth: 2, heads: 2, positions: 32, initializerRange: 0.3 });
+    const weights = firstValues(program.parameters({ rows: 1, columns: {} }));
+    const logitsOf = async (texts: readonly string[], rows: number, length: number) => {
+      const chain = memory(texts.map((text) => ({ text }))).pipe(pack(words, { rows, length, positions: true }), toArray());
+      const [batch] = await lastValueFrom(chain);
+      const { tokens, documents, positions } = batch!.columns;
+      // The encoder reads the column: places other than these give other logits.
+      expect(program.inputs(signatureOf(prepared(program, batch as never)))).toContain('positions');
+      return { logits: await forward(program, prepared(program, batch as never), 'logits', weights), tokens, documents, positions };
+    };
+    const texts = ['ab', 'cdefg', 'h', 'ba cab', 'fade'];
+    const packed = await logitsOf(texts, 2, 20);
+    expect(packed.tokens.shape).toEqual([2, 20]);
+    const alone = await Promise.all(texts.map(async (text) => [text, await logitsOf([text], 1, 20)] as const));
+    let compared = 0;
+    for (const [text, { logits, tokens, documents }] of alone) {
+      const length = documents.data.indexOf(-1);
+      const own = [...tokens.data.subarray(0, length)].join();
+      for (let at = 0; at + length <= packed.tokens.data.length; at++) {
+        if (packed.positions.data[at] !== 0 || [...packed.tokens.data.subarray(at, at + length)].join() !== own) continue;
+        compared++;
+        const V = words.vocabulary;
+        expect(largestDifference(packed.logits.subarray(at * V, (at + length) * V), logits.subarray(0, length * V)), text).toBeLessThan(1e-5);
+      }
+    }
+    expect(compared).toBe(texts.length);
   });
 
   it('loses, splits and mixes up nothing', async () => {

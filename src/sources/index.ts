@@ -10,3 +10,8 @@ export { type TextLinesOptions, textLines } from './textLines.js';
 export type { TextFileOptions } from './text/textFormat.js';
 export { type TokenizerOptions, tokenizer } from './tokenizer.js';
 export { type TrainTokenizerOptions, trainTokenizer } from './trainTokenizer.js';
+export { type CachedTagger, type CachedTaggerOptions, cachedTagger } from './taggers/cachedTagger.js';
+export { compromiseTagger } from './taggers/compromiseTagger.js';
+export { type OnnxTaggerOptions, onnxTagger } from './taggers/onnxTagger.js';
+export { winkPosTagger } from './taggers/winkPosTagger.js';
+export { winkTagger } from './taggers/winkTagger.js';

@@ -117,13 +117,18 @@ function written(folder: string): Record<string, string> {
   return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** The figures, each beside that of untrained weights, and the paths. */
+/** The figures, each beside those of untrained weights and of the baselines, and the paths. */
 export function summary(result: Readonly<Record<string, unknown>>, paths: Readonly<Record<string, string>>): string {
-  const untrained = (result.untrained ?? {}) as Record<string, unknown>;
   const figure = (value: unknown): string => (typeof value === 'number' ? value.toPrecision(4) : JSON.stringify(value));
-  const figures = Object.entries(result)
-    .filter(([name]) => name !== 'untrained')
-    .map(([name, value]) => [name, `${pc.bold(figure(value))}${name in untrained ? pc.dim(`   (untrained ${figure(untrained[name])})`) : ''}`]);
+  /** `untrained`, `unigram`: what the same figures are without having learnt. */
+  const isBaseline = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+  const entries = Object.entries(result);
+  const baselines = entries.flatMap(([name, value]) => (isBaseline(value) ? [[name, value] as const] : []));
+  const beside = (name: string): string => {
+    const found = baselines.filter(([, of]) => name in of).map(([baseline, of]) => `${baseline} ${figure(of[name])}`);
+    return found.length === 0 ? '' : pc.dim(`   (${found.join(', ')})`);
+  };
+  const figures = entries.filter(([, value]) => !isBaseline(value)).map(([name, value]) => [name, `${pc.bold(figure(value))}${beside(name)}`]);
   const width = Math.max(...[...figures.map(([name]) => name), ...Object.keys(paths)].map((name) => (name as string).length));
   const lines = [...figures, ...Object.entries(paths)].map(([name, value]) => `  ${(name as string).padEnd(width)}  ${value}`);
   return lines.join('\n');

@@ -157,7 +157,7 @@ function described(place: Place, item: unknown): StageDescription {
 
 function emitted(item: unknown): NonNullable<StageDescription['emits']> {
   const isBatch = typeof item === 'object' && item !== null && 'columns' in item;
-  const named = isBatch ? (item as AnyBatch).columns : (item as Sample<object>).fields;
+  const named = isBatch ? (item as AnyBatch).columns : ((item as Partial<Sample<object>>).fields ?? {});
   const columns = Object.fromEntries(Object.entries(named).map(([column, value]) => [column, typeText(value)]));
   const grid = isBatch ? (item as AnyBatch).grid : undefined;
   return { kind: isBatch ? 'batch' : 'sample', columns, ...(grid === undefined ? {} : { grid }) };

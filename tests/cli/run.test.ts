@@ -23,6 +23,8 @@ describe('summary', () => {
   });
 
   it('shows what is no number, and nothing where there is nothing', () => {
+    const two = summary({ nelbo: 4.9651, untrained: { nelbo: 7.4171 }, unigram: { nelbo: 6.0132 } }, {});
+    expect(plainText(two)).toBe('  nelbo  4.965   (untrained 7.417, unigram 6.013)');
     expect(plainText(summary({ best: [1, 2] }, {}))).toBe('  best  [1,2]');
     expect(summary({}, {})).toBe('');
   });

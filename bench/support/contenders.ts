@@ -17,7 +17,11 @@ const peers: readonly { readonly name: string; readonly module: string; readonly
 
 /** Our engines, best first, whether they work here or not. */
 export const engineNames: readonly string[] = backends.filter(({ load }) => load !== undefined).map(({ name }) => name);
-export const contenderNames: readonly string[] = [...engineNames, ...peers.map(({ name }) => name)];
+/** One of our engines in another way than the default. */
+const variants: Readonly<Record<string, { readonly engine: string; readonly env: Readonly<Record<string, string>> }>> = {
+  'tfjs-node-eager': { engine: 'tfjs-node', env: { MASKFLOW_TFJS_NODE_GRAPHS: 'off' } },
+};
+export const contenderNames: readonly string[] = [...engineNames, ...Object.keys(variants), ...peers.map(({ name }) => name)];
 
 /** With whose times the others are compared: the first of these that takes part, else the first contender. */
 export const references: readonly string[] = ['torch', 'tensorflow'];
@@ -54,9 +58,15 @@ export function contenderOf(
   const count = String(threads);
   const peer = peers.find((candidate) => candidate.name === name);
   if (peer === undefined) {
-    const args = [local('../../node_modules/jiti/lib/jiti-cli.mjs'), local('contender.ts'), name, workload, String(checks)];
+    const { engine, env } = variants[name] ?? { engine: name, env: {} };
+    const args = [local('../../node_modules/jiti/lib/jiti-cli.mjs'), local('contender.ts'), engine, workload, String(checks)];
     // tfjs's wasm and cpu backends have one thread; TensorFlow reads the first two.
-    return { name, command: process.execPath, args, env: { TF_NUM_INTRAOP_THREADS: count, TF_NUM_INTEROP_THREADS: count, MASKFLOW_ONNX_THREADS: count } };
+    return {
+      name,
+      command: process.execPath,
+      args,
+      env: { ...env, TF_NUM_INTRAOP_THREADS: count, TF_NUM_INTEROP_THREADS: count, MASKFLOW_ONNX_THREADS: count },
+    };
   }
   const python = pythons.get(peer.module);
   if (python === undefined) return `no Python with ${peer.module} (--python PATH, or MASKFLOW_PYTHON)`;

@@ -6,9 +6,12 @@ import { dirname, join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import { MaskflowError } from '../core/errors.js';
-import type { Engine } from './backends.js';
+import type { Engine, LoadOptions } from './backends.js';
+import { loadCpu } from './cpu.js';
 import { eagerExecutor } from './eagerExecutor.js';
 import { registerRound } from './kernels/round.js';
+import { graphsSetting } from './tensorflow/graphsSetting.js';
+import { tensorflowExecutor } from './tensorflow/tensorflowExecutor.js';
 
 export type TensorflowRow = 'tfjs-node' | 'tfjs-node-gpu';
 
@@ -26,12 +29,13 @@ let loaded: TensorflowRow | undefined;
  *
  * @throws MaskflowError where the package, its addon or TensorFlow's library is missing, and on a worker thread
  */
-export const loadTfjsNode = (): Promise<Engine> => loadRow('tfjs-node');
+export const loadTfjsNode = (options?: LoadOptions): Promise<Engine> => loadRow('tfjs-node', options);
 
 /** TensorFlow on the GPU; `software` where its library found none. */
-export const loadTfjsNodeGpu = (): Promise<Engine> => loadRow('tfjs-node-gpu');
+export const loadTfjsNodeGpu = (options?: LoadOptions): Promise<Engine> => loadRow('tfjs-node-gpu', options);
 
-async function loadRow(row: TensorflowRow): Promise<Engine> {
+async function loadRow(row: TensorflowRow, { environment = process.env }: LoadOptions = {}): Promise<Engine> {
+  const wanted = graphsSetting(row, environment);
   if (!isMainThread) {
     throw new MaskflowError({
       stage: 'backend',
@@ -52,14 +56,17 @@ async function loadRow(row: TensorflowRow): Promise<Engine> {
       hint: 'Choose tfjs-node-gpu first, or in another process.',
     });
   }
-  tf.enableProdMode();
+  await loadCpu(); // computes the constants of graphs
   registerRound();
   if (!(await tf.setBackend('tensorflow'))) throw new MaskflowError({ stage: 'backend', option: row, rule: 'tfjs could not start TensorFlow' });
   const { binding, isUsingGpuDevice } = tf.backend() as unknown as NodeBackend;
+  // A session takes its inputs and gives its outputs on the host: on a GPU all weights would cross over twice a step.
+  const graphs = wanted ?? !isUsingGpuDevice;
   return {
     device: `TensorFlow ${binding.TF_Version}, ${isUsingGpuDevice ? 'GPU' : 'CPU'}`,
     software: row === 'tfjs-node-gpu' && !isUsingGpuDevice,
-    executor: ({ seed }) => eagerExecutor({ backend: row, tfjs: 'tensorflow', seed }),
+    settings: { graphs: graphs ? 'on' : 'off' },
+    executor: ({ seed }) => (graphs ? tensorflowExecutor({ backend: row, seed }) : eagerExecutor({ backend: row, tfjs: 'tensorflow', seed })),
   };
 }
 

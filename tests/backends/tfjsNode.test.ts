@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { graphsSetting } from '../../src/backends/tensorflow/graphsSetting.js';
 import { startTfjsNode } from '../../src/backends/tfjsNode.js';
 import { useBackend } from '../../src/backends/useBackend.js';
 import { built } from '../cli/built.js';
@@ -57,6 +58,14 @@ describe('tfjs-node that cannot start', () => {
     put(join(gpu, 'node_modules/@tensorflow/tfjs/index.js'), '');
     expect(() => startTfjsNode('tfjs-node-gpu', require)).toThrow(/must share our copy of @tensorflow\/tfjs\. Ours is /);
   });
+});
+
+it('the variable for graphs is on or off', () => {
+  expect(graphsSetting('tfjs-node', {})).toBeUndefined();
+  expect(graphsSetting('tfjs-node', { MASKFLOW_TFJS_NODE_GRAPHS: '' })).toBeUndefined();
+  expect(graphsSetting('tfjs-node', { MASKFLOW_TFJS_NODE_GRAPHS: 'off', MASKFLOW_TFJS_NODE_GPU_GRAPHS: 'on' })).toBe(false);
+  expect(graphsSetting('tfjs-node-gpu', { MASKFLOW_TFJS_NODE_GRAPHS: 'off', MASKFLOW_TFJS_NODE_GPU_GRAPHS: 'on' })).toBe(true);
+  expect(() => graphsSetting('tfjs-node', { MASKFLOW_TFJS_NODE_GRAPHS: 'of' })).toThrow('backend.MASKFLOW_TFJS_NODE_GRAPHS: must be on or off; got "of"');
 });
 
 const [, chosen] = (await presentBackends({ only: ['tfjs-node'] }))[0] ?? [];

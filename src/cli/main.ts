@@ -9,6 +9,7 @@ import { addInspect } from './inspect.js';
 import { addMask } from './mask.js';
 import { addRun } from './run.js';
 import { addSetup } from './setup.js';
+import { addUnmask } from './unmask.js';
 
 export function makeProgram(): Command {
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
@@ -21,6 +22,7 @@ export function makeProgram(): Command {
   addDescribe(program);
   addMask(program);
   addInspect(program);
+  addUnmask(program);
   addDoctor(program);
   addSetup(program);
   for (const command of program.commands) command.exitOverride();

@@ -30,6 +30,9 @@ export type Values<V> = Readonly<Record<string, V>>;
 export class WeightSets<V extends WeightValue> implements Weights {
   step = 0;
   readonly #sets = new Map<string, Map<string, V>>();
+  /** What was asked for last and found whole, as long as no set has changed: a step asks for the same hundreds of values. */
+  readonly #found = new WeakMap<Parameters, { readonly set: string; readonly version: number; readonly values: Values<V> }>();
+  #version = 0;
   readonly #root: Key;
   readonly #store: WeightStore<V>;
   constructor(seed: number, store: WeightStore<V>) {
@@ -57,6 +60,8 @@ export class WeightSets<V extends WeightValue> implements Weights {
 
   /** As `ensure`, but the missing ones (`made`) belong to the caller, who adds them or frees them. */
   prepare(set: string, parameters: Parameters): { readonly values: Values<V>; readonly made: ReadonlyMap<string, V> } {
+    const found = this.#found.get(parameters);
+    if (found?.version === this.#version && found.set === set) return { values: found.values, made: new Map() };
     const present = this.#sets.get(set);
     const values: Record<string, V> = {};
     const made = new Map<string, V>();
@@ -72,11 +77,13 @@ export class WeightSets<V extends WeightValue> implements Weights {
       for (const value of made.values()) this.#store.free(value);
       throw error;
     }
+    if (made.size === 0) this.#found.set(parameters, { set, version: this.#version, values });
     return { values, made };
   }
 
   /** Puts values into a set, which is made where it is missing. */
   add(set: string, made: ReadonlyMap<string, V>): void {
+    if (made.size > 0 || !this.#sets.has(set)) this.#version++;
     const values = this.#sets.get(set) ?? new Map<string, V>();
     for (const [name, value] of made) values.set(name, value);
     this.#sets.set(set, values);
@@ -91,6 +98,7 @@ export class WeightSets<V extends WeightValue> implements Weights {
   /** Puts new values in the place of old ones of the same names and shapes, and frees those. */
   replace(set: string, after: Values<V>): void {
     const values = this.#get(set);
+    this.#version++;
     for (const [name, value] of Object.entries(after)) {
       const before = values.get(name);
       if (before !== undefined && before !== value) this.#store.free(before);
@@ -117,6 +125,7 @@ export class WeightSets<V extends WeightValue> implements Weights {
       // Where the engine answers at once, nothing comes between.
       blended[name] = made instanceof Promise ? await made : made;
     }
+    this.#version++;
     this.#sets.set(to, target);
     this.replace(to, blended);
   }
@@ -140,12 +149,14 @@ export class WeightSets<V extends WeightValue> implements Weights {
       throw error;
     }
     this.forget(set);
+    this.#version++;
     this.#sets.set(set, restored);
   }
 
   /** Frees a set; nothing happens where there is none. */
   forget(set: string): void {
     for (const value of this.#sets.get(set)?.values() ?? []) this.#store.free(value);
+    this.#version++;
     this.#sets.delete(set);
   }
 

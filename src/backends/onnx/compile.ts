@@ -52,6 +52,7 @@ export async function compile(work: Work, options: CompileOptions): Promise<Runn
   });
   return {
     vectors,
+    single: { weights: below('next/weights/', graph), slots: below('next/slots/', graph) },
     async run(feeds, into = {}) {
       const fetches: Record<string, RuntimeTensor | null> = {};
       for (const [name, value] of graph.outputs) fetches[name] = into[name] ?? (resident ? null : emptyTensor(runtime, typeOf(graph, value)));
@@ -65,6 +66,10 @@ export async function compile(work: Work, options: CompileOptions): Promise<Runn
     },
   };
 }
+
+/** Outputs with this prefix, without it. */
+const below = (prefix: string, { outputs }: Graph): string[] =>
+  [...outputs.keys()].flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
 
 function typeOf({ values }: Graph, value: string) {
   const type = values.get(value);

@@ -6,8 +6,8 @@ import type { Graph, Node } from './graph.js';
 /** Values that lie end to end: an input `name`, an output `next/name`. */
 export interface StateVector {
   readonly name: string;
-  /** Inputs `weights/…` or `slots/…` in their order. */
-  readonly members: readonly string[];
+  /** Inputs `weights/…` or `slots/…` in their order, by what they are of and their name there. */
+  readonly members: readonly (readonly ['weights' | 'slots', string])[];
 }
 
 export interface FlatState {
@@ -39,7 +39,7 @@ export function flatState(graph: Graph): FlatState {
     const split = splitInto(members, graph, producers, plain);
     if (split === undefined) continue;
     const name = `state/${vectors.length}`;
-    vectors.push({ name, members });
+    vectors.push({ name, members: members.map(partsOf) });
     renamed.set(node.outputs[0] as string, name);
     for (const member of members) {
       taken.add(member);
@@ -62,6 +62,11 @@ function splitInto(members: readonly string[], graph: Graph, producers: Readonly
 function attributeOf({ attributes }: Node, name: string): number | undefined {
   const attribute = attributes[name];
   return attribute !== undefined && 'int' in attribute ? attribute.int : undefined;
+}
+
+function partsOf(input: string): readonly ['weights' | 'slots', string] {
+  const slash = input.indexOf('/');
+  return [input.slice(0, slash) as 'weights' | 'slots', input.slice(slash + 1)];
 }
 
 /** The graph with inputs in the place of values, without what nobody reads any more. */

@@ -130,7 +130,6 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
     });
     await memory.settle(values);
     const feeds: Feeds = {};
-    putAll(feeds, 'weights', values, now);
     putAll(feeds, 'columns', inputs.columns, tensor);
     putAll(feeds, 'draws', inputs.draws, tensor);
     return { inputs, values, feeds, key };
@@ -143,36 +142,39 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
       return { wanted, ...weights.prepare(`${set}.optimizer`, wanted) };
     });
 
-  /** Runs an update: puts weights, slots and scalars into `feeds`, and answers what came out, with what makes it the state. */
+  /** Runs an update of weights, which may read others too: answers what came out, and what makes it the state. */
   const exchange = async (
     runner: Runner,
     feeds: Feeds,
-    of: Values<StateValue>,
-    slots: Values<StateValue>,
+    of: { readonly read: Values<StateValue>; readonly written: Values<StateValue>; readonly slots: Values<StateValue> },
     scalars: Readonly<Record<string, number>>,
   ): Promise<{ readonly answers: RuntimeTensors; readonly accept: () => void }> => {
+    const { read, written, slots } = of;
+    const { vectors, single } = runner;
     const into: Feeds = {};
     // First: a value that is laid elsewhere gets other tensors.
-    const arrays = runner.vectors.map(({ name, members }) => {
-      const array = memory.endToEnd(members.map((member) => stateOf(member, of, slots)));
+    const arrays = vectors.map(({ name, members }) => {
+      const array = memory.endToEnd(members.map(([kind, member]) => (kind === 'weights' ? written : slots)[member] as StateValue));
       feeds[name] = array.now;
       into[`next/${name}`] = array.next;
       return array;
     });
-    putAll(feeds, 'weights', of, now);
-    putAll(feeds, 'slots', slots, now);
+    putAll(feeds, 'weights', read, now);
+    // A slot is read where it is written.
+    putAll(feeds, 'slots', slots, now, single?.slots);
     putAll(feeds, 'scalars', scalars, float);
     if (!resident) {
-      putAll(into, 'next/weights', of, next);
-      putAll(into, 'next/slots', slots, next);
+      putAll(into, 'next/weights', written, next, single?.weights);
+      putAll(into, 'next/slots', slots, next, single?.slots);
     }
     const answers = await runner.run(feeds, into);
     return {
       answers,
       accept() {
         for (const array of arrays) array.accept();
-        accept('next/weights', of, answers);
-        accept('next/slots', slots, answers);
+        const accept = (value: StateValue, name: string): void => value.accept(answers[name] as RuntimeTensor);
+        eachUnder('next/weights', written, accept, single?.weights);
+        eachUnder('next/slots', slots, accept, single?.slots);
       },
     };
   };
@@ -184,7 +186,8 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
     set: string = program.weights,
   ): Promise<Readonly<Record<O, Column<Float32Array>>>> =>
     turns.take(async () => {
-      const { inputs, feeds, key } = await given(program, batch, set);
+      const { inputs, values, feeds, key } = await given(program, batch, set);
+      putAll(feeds, 'weights', values, now);
       const runner = await sessions.get(`evaluate ${key} ${JSON.stringify(outputs)}`, () => evaluateWork(program, inputs, outputs));
       const answers = await runner.run(feeds);
       return Object.fromEntries(
@@ -197,7 +200,8 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
 
   const gradients = (program: Program<'loss'>, batch: AnyBatch): Promise<Gradients> =>
     turns.take(async () => {
-      const { inputs, feeds, key } = await given(program, batch, program.weights);
+      const { inputs, values, feeds, key } = await given(program, batch, program.weights);
+      putAll(feeds, 'weights', values, now);
       const names = located(program.recipe, () => trainedBy(inputs));
       const runner = await sessions.get(`gradients ${key}`, () => gradientsWork(program, inputs));
       const answers = await runner.run(feeds);
@@ -220,7 +224,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
         const runner = await sessions.get(`update ${sessions.number(optimizer)} ${key}`, () => updateWork(optimizer, changes, wanted));
         const feeds: Feeds = {};
         putAll(feeds, 'gradients', changes, tensor);
-        const { accept } = await exchange(runner, feeds, before, values, { learningRate, step });
+        const { accept } = await exchange(runner, feeds, { read: before, written: before, slots: values }, { learningRate, step });
         accept();
         weights.add(`${set}.optimizer`, made);
       } finally {
@@ -247,7 +251,12 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
       // 2. The run. It writes beside the weights.
       const runner = await sessions.get(`step ${key} ${sessions.number(optimizer)} ${clips}`, () => stepWork(program, inputs, optimizer, wanted, clips));
       const { learningRate, step: number } = scalars;
-      const { answers, accept } = await exchange(runner, feeds, before, state, { learningRate, step: number, ...(clips ? { clip } : {}) });
+      const { answers, accept } = await exchange(
+        runner,
+        feeds,
+        { read: values, written: before, slots: state },
+        { learningRate, step: number, ...(clips ? { clip } : {}) },
+      );
       // 3. What came out, and whether it counts.
       const [sum, count] = floats(answers.total) as unknown as [number, number];
       const counts = Number.isFinite(sum) && Number.isFinite(count);
@@ -285,20 +294,6 @@ type Feeds = Record<string, RuntimeTensor>;
 const now = (value: StateValue): RuntimeTensor => value.now;
 const next = (value: StateValue): RuntimeTensor => value.next as RuntimeTensor;
 const floats = (tensor: RuntimeTensor | undefined): Float32Array => (tensor as RuntimeTensor).data as Float32Array;
-
-/** What a run wrote becomes the values. Those that lie end to end have no answer of their own. */
-function accept(prefix: string, values: Values<StateValue>, answers: RuntimeTensors): void {
-  eachUnder(prefix, values, (value, name) => {
-    const answer = answers[name];
-    if (answer !== undefined) value.accept(answer);
-  });
-}
-
-/** The value that an input `weights/…` or `slots/…` stands for. */
-function stateOf(input: string, weights: Values<StateValue>, slots: Values<StateValue>): StateValue {
-  const [kind] = input.split('/', 1) as [string];
-  return (kind === 'weights' ? weights : slots)[input.slice(kind.length + 1)] as StateValue;
-}
 
 /** A key part for values by name. */
 function shapes(values: Values<HostGradient>): string {

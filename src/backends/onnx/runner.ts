@@ -7,5 +7,7 @@ export interface Runner {
   run(feeds: RuntimeTensors, into?: RuntimeTensors): Promise<RuntimeTensors>;
   /** State that it reads and writes end to end: `name` is fed, `next/name` comes out, in the place of the members' outputs. */
   readonly vectors: readonly StateVector[];
+  /** Names of the weights and slots that come out one by one; undefined: of all. */
+  readonly single?: { readonly weights: readonly string[]; readonly slots: readonly string[] };
   release(): Promise<void>;
 }

@@ -25,22 +25,40 @@ export function prefixed<T>(prefix: string, values: Readonly<Record<string, T>>)
 /** Names that were made, by prefix: a step names hundreds of tensors, and a new string costs more than a look. */
 const made = new Map<string, Map<string, string>>();
 
-/** Calls `visit` with each value and its name under a prefix. */
-export function eachUnder<V>(prefix: string, values: Readonly<Record<string, V>>, visit: (value: V, name: string) => void): void {
-  const names = made.get(prefix) ?? new Map<string, string>();
-  made.set(prefix, names);
-  for (const name of Object.keys(values)) {
-    const full = names.get(name) ?? `${prefix}/${name}`;
-    names.set(name, full);
+/** Calls `visit` with each value, or with those of `names`, and its name under a prefix. */
+export function eachUnder<V>(
+  prefix: string,
+  values: Readonly<Record<string, V>>,
+  visit: (value: V, name: string) => void,
+  names: readonly string[] = Object.keys(values),
+): void {
+  let known = made.get(prefix);
+  if (known === undefined) {
+    known = new Map<string, string>();
+    made.set(prefix, known);
+  }
+  for (const name of names) {
+    let full = known.get(name);
+    if (full === undefined) {
+      full = `${prefix}/${name}`;
+      known.set(name, full);
+    }
     visit(values[name] as V, full);
   }
 }
 
 /** Puts what `of` answers of each value into `into`, under a prefix. */
-export function putAll<V, T>(into: Record<string, T>, prefix: string, values: Readonly<Record<string, V>>, of: (value: V) => T): void {
-  eachUnder(prefix, values, (value, name) => {
+export function putAll<V, T>(
+  into: Record<string, T>,
+  prefix: string,
+  values: Readonly<Record<string, V>>,
+  of: (value: V) => T,
+  names?: readonly string[],
+): void {
+  const put = (value: V, name: string): void => {
     into[name] = of(value);
-  });
+  };
+  eachUnder(prefix, values, put, names);
 }
 
 /** Those under a prefix, without it. */

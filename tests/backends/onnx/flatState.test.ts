@@ -32,7 +32,7 @@ describe('flatState', () => {
   it('takes one input and one output for values that are laid end to end and apart again', async () => {
     const before = updates(shapes);
     const { graph, vectors } = flatState(before);
-    expect(vectors).toEqual([{ name: 'state/0', members: ['weights/a', 'weights/b', 'weights/c'] }]);
+    expect(vectors).toEqual([{ name: 'state/0', members: ['a', 'b', 'c'].map((name) => ['weights', name]) }]);
     // What a layer reads stays an input, what nobody reads does not.
     expect(graph.inputs).toEqual(['weights/a', 'gradients/a', 'gradients/b', 'gradients/c', 'state/0']);
     expect([...graph.outputs.keys()]).toEqual(['layer', 'next/state/0']);

@@ -2,7 +2,7 @@
 // random seed.
 import { lastValueFrom } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { chainNetwork, forbidden, randomChain } from '../../../bench/methods/markovChain.js';
+import { chainNetwork, forbidden, randomChain } from '../../../bench/methods/support/markovChain.js';
 import { gumbels, rootKey, uniforms } from '../../../src/core/key.js';
 import {
   type Sampler,

@@ -85,3 +85,48 @@ export function forbidden({ symbols, transition }: MarkovChain, ids: Int32Array)
   for (let i = 1; i < ids.length; i++) if (transition[(ids[i - 1] as number) * symbols + (ids[i] as number)] === 0) count++;
   return count;
 }
+
+/** One sequence of a chain. */
+export function drawChain({ symbols, initial, transition }: MarkovChain, length: number, draws: Draws): number[] {
+  const drawn = (weights: Float64Array): number => {
+    let left = draws.uniform();
+    for (let i = 0; i < symbols; i++) {
+      left -= weights[i] as number;
+      if (left < 0) return i;
+    }
+    // Rounding: the last one that can be.
+    return weights.findLastIndex((weight) => weight > 0);
+  };
+  const sequence = [drawn(initial)];
+  while (sequence.length < length) {
+    const from = sequence.at(-1) as number;
+    sequence.push(drawn(transition.subarray(from * symbols, (from + 1) * symbols)));
+  }
+  return sequence;
+}
+
+/** Entropy in nats of sequences of a length. */
+export function chainEntropy({ symbols, initial, transition }: MarkovChain, length: number): number {
+  const entropyOf = (weights: Float64Array): number => weights.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
+  let now = initial;
+  let entropy = entropyOf(initial);
+  for (let i = 1; i < length; i++) {
+    const next = new Float64Array(symbols);
+    now.forEach((p, from) => {
+      const row = transition.subarray(from * symbols, (from + 1) * symbols);
+      entropy += p * entropyOf(row);
+      row.forEach((q, to) => {
+        next[to] = (next[to] as number) + p * q;
+      });
+    });
+    now = next;
+  }
+  return entropy;
+}
+
+/** −ln p of a sequence in nats. */
+export function chainSurprisal({ symbols, initial, transition }: MarkovChain, sequence: ArrayLike<number>): number {
+  let nats = -Math.log(initial[sequence[0] as number] as number);
+  for (let i = 1; i < sequence.length; i++) nats -= Math.log(transition[(sequence[i - 1] as number) * symbols + (sequence[i] as number)] as number);
+  return nats;
+}

@@ -1,0 +1,93 @@
+// docs/results.md from the lines of bench/methods: pure, so that a test can compare text with text.
+import type { EffectLine, FigureLine, Machine, ResultLine, ScriptLine } from './resultLines.js';
+
+const row = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+const tableOf = (head: readonly string[], rows: readonly (readonly string[])[]): string => [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
+
+/** Mean of the seeds and, where there are several, the lowest and the highest. */
+export function told(values: readonly number[], digits = 3): string {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [low, high] = [Math.min(...values).toFixed(digits), Math.max(...values).toFixed(digits)];
+  return low === high ? mean.toFixed(digits) : `${mean.toFixed(digits)} (${low} to ${high})`;
+}
+
+const unique = (all: readonly string[]): string[] => [...new Set(all)];
+
+/** Settings down, quantities across; a quantity for which a card has figures gets a column of the card's beside ours. */
+export function renderFigures(figures: readonly FigureLine[]): string {
+  const quantities = unique(figures.map(({ quantity }) => quantity));
+  const withCard = new Set(figures.filter(({ card }) => card !== undefined).map(({ quantity }) => quantity));
+  const head = ['setting', ...quantities.flatMap((quantity) => (withCard.has(quantity) ? [quantity, `card: ${quantity}`] : [quantity]))];
+  const rows = unique(figures.map(({ setting }) => setting)).map((setting) => {
+    const cells = quantities.flatMap((quantity) => {
+      const one = figures.find((figure) => figure.setting === setting && figure.quantity === quantity);
+      const ours = one === undefined ? '' : told(one.values, one.digits);
+      return withCard.has(quantity) ? [ours, one?.card ?? ''] : [ours];
+    });
+    return [setting, ...cells];
+  });
+  return tableOf(head, rows);
+}
+
+/**
+ * Of several runs' lines those that count: of each figure, effect and script the newest. A script's time is the newest one of a quiet
+ * machine: effects do not depend on what else the machine does, times do.
+ */
+export function newestLines(lines: readonly ResultLine[]): ResultLine[] {
+  const kept = new Map<string, ResultLine>();
+  for (const one of lines) {
+    const about = one.kind === 'figure' ? `${one.setting}\n${one.quantity}` : one.kind === 'effect' ? one.effect : '';
+    const name = `${one.bench}\n${one.kind}\n${about}`;
+    const before = kept.get(name);
+    const timed = one.kind === 'script' && !one.quiet && before?.kind === 'script' && before.quiet;
+    kept.set(name, timed ? { ...one, seconds: before.seconds, quiet: true } : one);
+  }
+  return [...kept.values()];
+}
+
+const machineOf = ({ node, cpu, cpus, date }: Machine): string => `Node ${node.replace(/^v/, '')}, ${cpus} × ${cpu}, ${date.slice(0, 10)}`;
+
+/**
+ * docs/results.md: one table of effects, a row each, then the figures of each script. Of several runs' lines the last ones count.
+ *
+ * @param scripts names of all scripts in bench/methods; one without lines is told of
+ *
+ * @example
+ * renderResults(lines, ['lem']);
+ */
+export function renderResults(lines: readonly ResultLine[], scripts: readonly string[]): string {
+  const all = newestLines(lines);
+  const of = <K extends ResultLine['kind']>(kind: K, bench: string): Extract<ResultLine, { kind: K }>[] =>
+    all.filter((one): one is Extract<ResultLine, { kind: K }> => one.kind === kind && one.bench === bench);
+  const known = scripts.toSorted();
+  const effects = known.flatMap((name) => {
+    const claims = of('effect', `methods/${name}`) as EffectLine[];
+    if (claims.length === 0)
+      return [[`[${name}](#${name.toLowerCase()})`, of('script', `methods/${name}`).length === 0 ? 'not run yet' : 'no effect is claimed', '', '', '', '']];
+    return claims.map(({ effect, rule, values, shown, card = '', digits }) => [
+      `[${name}](#${name.toLowerCase()})`,
+      effect,
+      card,
+      told(values, digits),
+      rule,
+      shown ? 'shown' : '**not shown**',
+    ]);
+  });
+  const sections = known.flatMap((name) => {
+    const figures = of('figure', `methods/${name}`) as FigureLine[];
+    const said = of('script', `methods/${name}`)[0] as (ScriptLine & Machine) | undefined;
+    if (said === undefined) return [`## ${name}\n\nNot run yet.`];
+    const time = said.quiet ? `${said.seconds.toFixed(0)} s` : 'not measured on a quiet machine';
+    const options = said.options.length === 0 ? '' : ` Run with \`${said.options.join(' ')}\`.`;
+    const run = `Card: \`${said.card}\`. Seeds: ${said.seeds.length === 0 ? 'none, exact' : said.seeds.join(', ')}. ${said.sizes} Time: ${time}.${options} ${machineOf(said)}.`;
+    return [`## ${name}\n\n${said.about}\n\n${run}${figures.length === 0 ? '' : `\n\n${renderFigures(figures)}`}`];
+  });
+  return `${[
+    "# Results of the methods' experiments",
+    '<!-- Generated by tools/results.mjs from bench/methods/results.jsonl: do not edit. -->',
+    'Papers at pocket size: each script of `bench/methods` trains or samples with the stages of this package and says what shows and what does not. `card` is what another implementation measured for the same experiment where there is such a figure. A figure is the mean over seeds, with the lowest and the highest. They do not depend on the speed of the machine; those of trained models differ a little on another engine, processor or number of threads, where sums are added in another order.',
+    '`node tools/results.mjs` runs all scripts and writes this page; `node tools/results.mjs lem` runs some and keeps the figures of the others.',
+    tableOf(['script', 'effect', 'card', 'here', 'counts as shown when', ''], effects),
+    ...sections,
+  ].join('\n\n')}\n`;
+}

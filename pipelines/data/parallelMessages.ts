@@ -28,10 +28,19 @@ export async function readMessages(): Promise<Message[]> {
     .flatMap(({ key, message }) => (de[key] === undefined || fr[key] === undefined ? [] : [{ key, en: message, de: de[key], fr: fr[key] }]));
 }
 
+/** Those of one split. */
+async function messagesOf(split: MessageSplit): Promise<Message[]> {
+  return (await readMessages()).filter((_, i) => (i % 10 === 9 ? 'test' : 'train') === split);
+}
+
 /** Writes one split to an Arrow file; what a pipeline hands to `prepared`. */
 export function parallelMessages(split: MessageSplit): (file: string) => Promise<void> {
   return async (file) => {
-    const messages = (await readMessages()).filter((_, i) => (i % 10 === 9 ? 'test' : 'train') === split);
-    await drain(memory(messages).pipe(batch(1000), arrowFile(file)));
+    await drain(memory(await messagesOf(split)).pipe(batch(1000), arrowFile(file)));
   };
+}
+
+/** The texts of one split in these languages, for a tokenizer that is to know them all. */
+export async function* messageTexts(split: MessageSplit, languages: readonly ('en' | 'de' | 'fr')[]): AsyncGenerator<string> {
+  for (const message of await messagesOf(split)) for (const language of languages) yield message[language];
 }

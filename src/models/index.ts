@@ -3,6 +3,7 @@ export * from './askedPlan.js';
 export * as initializers from './initializers/index.js';
 export * as layers from './layers/index.js';
 export * from './linearClassifier.js';
+export * from './placesWithin.js';
 export * from './spanBoundaryPlan.js';
 export * from './sumPlan.js';
 export * from './textEncoder.js';

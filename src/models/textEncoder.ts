@@ -21,6 +21,7 @@ import { product } from './layers/product.js';
 import { rmsNorm } from './layers/rmsNorm.js';
 import { rotaryAngles } from './layers/rotary.js';
 import { timeEmbedding } from './layers/timeEmbedding.js';
+import { placesWithin } from './placesWithin.js';
 import { sumPlan } from './sumPlan.js';
 import { startingFrom, textEncoderConfig, textEncoderParameters, timePrefix, wordTable } from './textEncoderLayout.js';
 import { type TextEncoderOptions, type TextEncoderSizes, textEncoderSizes } from './textEncoderSizes.js';
@@ -63,14 +64,6 @@ function idsOf({ vocabulary, positions, architecture }: TextEncoderSizes, { colu
   const [rows, tokens] = spec.shape as [number, number];
   check(architecture === 'modern' || tokens <= positions, 'textEncoder', 'positions', `must be at least the ${tokens} tokens of a row`, positions);
   return { name, rows, tokens };
-}
-
-/** Place of each token in its document: int32 [rows, L], counted anew where the document changes. */
-function positionsWithin({ data, shape }: Column): Column<Int32Array> {
-  const tokens = shape[1] as number;
-  const positions = new Int32Array(data.length);
-  for (let i = 0; i < data.length; i++) if (i % tokens > 0 && data[i] === data[i - 1]) positions[i] = (positions[i - 1] as number) + 1;
-  return { data: positions, shape };
 }
 
 /** [rows, L], 1 where a token exists; undefined where nothing says that any pads. */
@@ -200,7 +193,7 @@ export function textEncoder(options: TextEncoderOptions): TextEncoder {
         tokenSources: { data: sources, shape: [sources.length] },
         tokenPlaces: { data: places, shape: [places.length] },
         ...(same(labels) ? { ...askedPlan(labels) } : {}),
-        ...(bert && same(documents) && positions === undefined ? { positions: positionsWithin(documents) } : {}),
+        ...(bert && same(documents) && positions === undefined ? { positions: placesWithin(documents) } : {}),
       };
     },
     parameters: () => parameters,

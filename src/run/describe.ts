@@ -151,13 +151,14 @@ function described(place: Place, item: unknown): StageDescription {
     function: recipe.name,
     options: JSON.parse(JSON.stringify(recipe.options, (_, value) => plain(value))) as Record<string, unknown>,
     feeds: [...new Set([...next].map((other) => other.name))],
-    ...(item === undefined ? {} : { emits: emitted(item) }),
+    // What flows between the halves of one operator is its own affair.
+    ...(typeof item === 'object' && item !== null && ('columns' in item || 'fields' in item) ? { emits: emitted(item) } : {}),
   };
 }
 
 function emitted(item: unknown): NonNullable<StageDescription['emits']> {
   const isBatch = typeof item === 'object' && item !== null && 'columns' in item;
-  const named = isBatch ? (item as AnyBatch).columns : ((item as Partial<Sample<object>>).fields ?? {});
+  const named = isBatch ? (item as AnyBatch).columns : (item as Sample<object>).fields;
   const columns = Object.fromEntries(Object.entries(named).map(([column, value]) => [column, typeText(value)]));
   const grid = isBatch ? (item as AnyBatch).grid : undefined;
   return { kind: isBatch ? 'batch' : 'sample', columns, ...(grid === undefined ? {} : { grid }) };

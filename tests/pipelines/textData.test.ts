@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type BrownSentence, brownLines, brownSentences } from '../../pipelines/data/brown.js';
-import { type Message, parallelMessages } from '../../pipelines/data/parallelMessages.js';
+import { type Message, messageTexts, parallelMessages } from '../../pipelines/data/parallelMessages.js';
 import { arrow } from '../../src/sources/arrow.js';
 import { all, temporaryFolder } from '../sources/arrowFiles.js';
 
@@ -60,4 +60,14 @@ it('parallelMessages are 2,122 messages in three languages', async () => {
     en: "A JSDoc '@template' tag may not follow a '@typedef', '@callback', or '@overload' tag",
     de: 'Ein JSDoc-Tag "@template" darf nicht auf ein "@typedef", "@callback" oder "@overload" folgen.',
   });
+});
+
+it('messageTexts are the texts of one split, language by language', async () => {
+  const texts: string[] = [];
+  for await (const text of messageTexts('test', ['de', 'fr'])) texts.push(text);
+  expect(texts).toHaveLength(2 * 212);
+  const file = join(root, 'messages.arrow');
+  await parallelMessages('test')(file);
+  const [first] = await all(arrow<Message>(file));
+  expect(texts.slice(0, 2)).toEqual([first?.fields.de, first?.fields.fr]);
 });

@@ -9,6 +9,7 @@ import { nextTurn } from '../../core/demand/nextTurn.js';
 import { MaskflowError, inStage } from '../../core/errors.js';
 import { check, checkInteger, checkOptions } from '../../core/options.js';
 import { recipe } from '../../core/recipe.js';
+import { placesWithin } from '../../models/placesWithin.js';
 import { type BatchOptions, collate } from '../batch.js';
 import type { Floats, Integers } from '../stages.js';
 import type { Encoded, TextOrWords, Tokenizer } from '../views/tokenizer.js';
@@ -162,7 +163,7 @@ export function pack<F extends object>(tokenizer: Tokenizer, options: PackOption
       gate.cursor.attach((first[0] as Prepared<F>).origin, dropped);
       dropped = [];
       const made = laidOut(filled, last === 'pad' ? rows : filled.length, length, last === 'pad', tokenizer);
-      emit((positions ? withColumns(made, { positions: placesIn(made.columns.documents as Integers) }) : made) as unknown as Batch<Packed<F>>);
+      emit((positions ? withColumns(made, { positions: placesWithin(made.columns.documents as Integers) }) : made) as unknown as Batch<Packed<F>>);
     };
     return {
       next(prepared) {
@@ -204,14 +205,6 @@ function laidOut<F extends object>(
   const token = new TokenRows(rows, length, tokenizer);
   for (let row = 0; row < rows; row++) for (const { document } of filled[Math.min(row, filled.length - 1)] ?? []) token.add(row, document);
   return { ...batch, columns: { ...batch.columns, ...token.columns() }, grid: [length] };
-}
-
-/** Places of tokens in their documents, from 0 in each; 0 on padding. */
-function placesIn({ data, shape }: Integers): Integers {
-  const length = shape[1] as number;
-  const places = new Int32Array(data.length);
-  for (let i = 1; i < data.length; i++) if (i % length > 0 && data[i] !== -1 && data[i] === data[i - 1]) places[i] = (places[i - 1] as number) + 1;
-  return { data: places, shape };
 }
 
 /** A field's value in one document; a column of one number as that number. */

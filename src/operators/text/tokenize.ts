@@ -8,6 +8,7 @@ import { MaskflowError, inStage } from '../../core/errors.js';
 import { check, checkInteger, checkOptions } from '../../core/options.js';
 import type { Program } from '../../core/program.js';
 import { recipe } from '../../core/recipe.js';
+import { placesWithin } from '../../models/placesWithin.js';
 import type { Integers } from '../stages.js';
 import type { Encoded, TextOrWords, Tokenizer } from '../views/tokenizer.js';
 import { type Document, documentOf } from './document.js';
@@ -15,7 +16,7 @@ import { checkFree, missingColumn, readText } from './readText.js';
 import { type TokenColumns, TokenRows, paddedLength } from './tokenRows.js';
 import type { Truncate } from './truncation.js';
 
-export interface TokenizeOptions<Text extends string = 'text', Pair extends string = never> {
+export interface TokenizeOptions<Text extends string = 'text', Pair extends string = never, Places extends boolean = boolean> {
   /** Column of the text, or of the words (lists of strings); default `text`. */
   readonly column?: Text;
   /** Column of a second text for each row: a translation, an answer. Default: none. */
@@ -28,6 +29,8 @@ export interface TokenizeOptions<Text extends string = 'text', Pair extends stri
   readonly multiple?: number;
   /** What a row that is too long loses; default `longestFirst`. */
   readonly truncate?: Truncate;
+  /** With `pair`, also adds `positions`: each token's place in its own text, for translation language modelling as in XLM. Default false. */
+  readonly positions?: Places;
   /** Put the tokenizer's special tokens around texts; default true. */
   readonly special?: boolean;
   /** Batches worked on at once; default 2. */
@@ -72,7 +75,8 @@ function textsOf({ columns, origins, rows }: Batch<Fields>, name: string): TextO
  * Adds to a batch of texts: `tokens` int32 [rows, L] (ids), `length` int32 [rows] (tokens that exist, special ones
  * included), `special` uint8 [rows, L] (1 on special tokens and padding), `words` int32 [rows, L] (index of the word in its
  * row, −1 on special tokens and padding; with `pair` the second text's words go on where the first one's end) and, with
- * `pair`, `segments` int32 [rows, L] (as the tokenizer's template numbers them). Grid [L]. The text stays. Rows with the
+ * `pair`, `segments` int32 [rows, L] (as the tokenizer's template numbers them); with `positions` too, `positions` int32 [rows, L],
+ * counted from 0 again where the segment changes. Grid [L]. The text stays. Rows with the
  * same text are the same whatever else is in their batch, but for padding.
  *
  * A column of lists of words (gold tokens) is taken word by word: `words` then counts the list.
@@ -83,13 +87,21 @@ function textsOf({ columns, origins, rows }: Batch<Fields>, name: string): TextO
  * const words = await tokenizer('tokenizer.json');
  * textLines('corpus/*.txt').pipe(epochs(3), shuffle(), batch(32), tokenize(words, { length: 128 }));
  */
-export function tokenize<Name extends string = 'text', Pair extends string = never>(
+export function tokenize<Name extends string = 'text', Pair extends string = never, Places extends boolean = false>(
   tokenizer: Tokenizer,
-  options: TokenizeOptions<Name, Pair> = {},
+  options: TokenizeOptions<Name, Pair, Places> = {},
 ): <C extends { readonly [K in Name | Pair]: Carried }, P extends Program | undefined>(
   source: Observable<Batch<C, P>>,
-) => Observable<Batch<C & TokenColumns & ([Pair] extends [never] ? unknown : { readonly segments: Integers }), P>> {
-  checkOptions('tokenize', options, ['column', 'pair', 'length', 'pad', 'multiple', 'truncate', 'special', 'concurrency', 'name']);
+) => Observable<
+  Batch<
+    C &
+      TokenColumns &
+      ([Pair] extends [never] ? unknown : { readonly segments: Integers }) &
+      (Places extends true ? { readonly positions: Integers } : unknown),
+    P
+  >
+> {
+  checkOptions('tokenize', options, ['column', 'pair', 'length', 'pad', 'multiple', 'truncate', 'special', 'positions', 'concurrency', 'name']);
   checkText('tokenize', tokenizer, options);
   const {
     column = 'text',
@@ -99,16 +111,29 @@ export function tokenize<Name extends string = 'text', Pair extends string = nev
     multiple = 8,
     truncate = 'longestFirst',
     special = true,
+    positions = false,
     concurrency = 2,
     name = 'tokenize',
   } = options;
   check(pad === 'longest' || pad === 'length', 'tokenize', 'pad', "must be 'longest' or 'length'", pad);
   check(pad === 'longest' || length !== undefined, 'tokenize', 'length', "must be given with pad: 'length'", length, 'Try { length: 128, pad: … }.');
   checkInteger('tokenize', 'multiple', multiple);
+  check(typeof positions === 'boolean', 'tokenize', 'positions', 'must be true or false', positions);
+  check(!positions || pair !== undefined, 'tokenize', 'positions', 'are those in each text of a pair', positions, 'Name the second text: { pair: … }.');
   checkInteger('tokenize', 'concurrency', concurrency);
   const most = length ?? Number.POSITIVE_INFINITY;
-  const added = ['tokens', 'length', 'special', 'words', ...(pair === undefined ? [] : ['segments'])];
-  const shown = { tokenizer: tokenizer.recipe, column, ...(pair && { pair }), ...(length && { length }), pad, multiple, truncate, special };
+  const added = ['tokens', 'length', 'special', 'words', ...(pair === undefined ? [] : ['segments']), ...(positions ? ['positions'] : [])];
+  const shown = {
+    tokenizer: tokenizer.recipe,
+    column,
+    ...(pair && { pair }),
+    ...(length && { length }),
+    pad,
+    multiple,
+    truncate,
+    special,
+    ...(positions ? { positions } : {}),
+  };
 
   const work = async (batch: Batch<Fields>): Promise<Batch<Fields>> => {
     checkFree(added, Object.keys(batch.columns));
@@ -128,7 +153,8 @@ export function tokenize<Name extends string = 'text', Pair extends string = nev
     const rows = new TokenRows(batch.rows, side, tokenizer);
     for (const [row, document] of documents.entries()) rows.add(row, document);
     const { segments, documents: _, ...columns } = rows.columns();
-    return withColumns(batch, pair === undefined ? columns : { ...columns, segments }, [side]);
+    const places = positions ? { positions: placesWithin(segments) } : {};
+    return withColumns(batch, pair === undefined ? columns : { ...columns, segments, ...places }, [side]);
   };
   return bounded(recipe('maskflow/operators', 'tokenize', shown), { name, per: 'batch', concurrency }, () => ({ work })) as never;
 }

@@ -64,6 +64,18 @@ describe('tokenize', () => {
     expect(rowsOf(columns.words)).toEqual([[-1, 0, 0, 1, -1, 2, 3, 3, -1]]);
   });
 
+  it('counts positions anew in the second text where asked', async () => {
+    const pairs = memory([{ en: 'ab c', de: 'x yz' }]).pipe(batch(1), tokenize(words, { column: 'en', pair: 'de', positions: true, multiple: 1 }));
+    const { columns } = await lastValueFrom(pairs);
+    expectTypeOf(columns.positions).toEqualTypeOf<Column<Int32Array>>();
+    expect(rowsOf(columns.positions)).toEqual([[0, 1, 2, 3, 4, 0, 1, 2, 3]]);
+    const short = memory([{ en: 'a', de: '' }]).pipe(batch(1), tokenize(words, { column: 'en', pair: 'de', positions: true, multiple: 1 }));
+    const result = (await lastValueFrom(short)).columns;
+    // The card's vector: two texts of three and of two tokens, special ones counted.
+    expect([rowsOf(result.segments), rowsOf(result.positions)]).toEqual([[[0, 0, 0, 1]], [[0, 1, 2, 0]]]);
+    expect(() => tokenize(words, { positions: true })).toThrow('are those in each text of a pair');
+  });
+
   it('takes gold words by their number, and special tokens in a text for what they are', async () => {
     const gold = memory([{ forms: ['ab', '', 'c'] }]).pipe(batch(1), tokenize(words, { column: 'forms', multiple: 1 }));
     expect(rowsOf((await lastValueFrom(gold)).columns.words)).toEqual([[-1, 0, 0, 2, -1]]);

@@ -1,5 +1,5 @@
-// Text to masked batches, tokens a second: the tokenizer alone (each library), the stages `tokenize` and `pack`, and with mask and
-// corruption behind them, on 20,000 sentences of the Brown corpus in batches of 256, rows of up to 128 tokens. Beside it, where
+// Text to masked batches, tokens a second: the tokenizer alone (each library), the stages `tokenize` and `pack`, and with each kind of
+// mask and corruption behind them, on 20,000 sentences of the Brown corpus in batches of 256, rows of up to 128 tokens. Beside it, where
 // Python has `tokenizers` and numpy (MASKFLOW_PYTHON, or python3), the same with `encode_batch_fast` and a numpy collator.
 // Tokens are those that exist, special ones included, padding not. Run: npm run bench -- tokenize
 import { spawnSync } from 'node:child_process';
@@ -8,22 +8,30 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  type Batch,
   type Column,
+  type Program,
   type Sample,
   type Tokenizer,
   arrow,
   batch,
   bernoulli,
   corrupt,
+  countBased,
   drain,
+  linguisticEntity,
   mask,
   memory,
   pack,
+  spans,
+  tlm,
   tokenize,
   tokenizer,
   trainTokenizer,
+  wholeWord,
+  withColumns,
 } from 'maskflow';
-import { type Observable, take } from 'rxjs';
+import { type Observable, map, take } from 'rxjs';
 import { type BrownSentence, brownSentences } from '../pipelines/data/brown.js';
 import { line } from './support/line.js';
 import { median } from './support/quantile.js';
@@ -33,6 +41,24 @@ const size = 256;
 const length = 128;
 const repeats = 5;
 const folder = mkdtempSync(join(tmpdir(), 'maskflow-bench-'));
+
+/** One of each kind. Python's pipeline has one mask, `bernoulli`, the cheapest there. */
+const ratio = 0.15;
+const rules = {
+  bernoulli: bernoulli({ ratio }),
+  countBased: countBased({ ratio }),
+  wholeWord: wholeWord({ ratio }),
+  spans: spans({ ratio }),
+  linguisticEntity: linguisticEntity({ ratio }),
+  tlm: tlm({ ratio }),
+};
+
+/** With kinds of words for `linguisticEntity`: a quarter of the words each entities, verbs and nouns. */
+function tagged<C extends { readonly words: Column<Int32Array> }, P extends Program | undefined>(given: Batch<C, P>) {
+  const { data, shape } = given.columns.words;
+  const tags = Uint8Array.from(data, (word) => (word < 0 || word % 4 === 3 ? 0 : 1 << (word % 4)));
+  return withColumns(given, { tags: { data: tags, shape } });
+}
 
 /** Median of tokens a second over the repeats, after one that warms up. */
 async function measure(figures: object, once: () => Promise<number>): Promise<void> {
@@ -74,9 +100,11 @@ try {
       const figures = { kind, library };
       await measure({ ...figures, way: 'encode' }, () => encodedAlone(words, texts));
       await measure({ ...figures, way: 'tokenize' }, () => counted(samples.pipe(batch(size), tokenize(words, { length }))));
-      await measure({ ...figures, way: 'tokenize, mask, corrupt' }, () =>
-        counted(samples.pipe(batch(size), tokenize(words, { length }), mask(bernoulli({ ratio: 0.15 })), corrupt({ maskId, vocabulary }))),
-      );
+      for (const [name, rule] of Object.entries(library === 'native' ? rules : { bernoulli: rules.bernoulli })) {
+        await measure({ ...figures, way: 'tokenize, mask, corrupt', mask: name }, () =>
+          counted(samples.pipe(batch(size), tokenize(words, { length }), map(tagged), mask(rule), corrupt({ maskId, vocabulary }))),
+        );
+      }
       await measure({ ...figures, way: 'pack, mask, corrupt' }, () =>
         counted(samples.pipe(pack(words, { rows: 64, length }), mask(bernoulli({ ratio: 0.15 })), corrupt({ maskId, vocabulary }))),
       );

@@ -191,7 +191,7 @@ describe('what is wrong with a file', () => {
 
   it('and unknown options are told', async () => {
     await expect(tokenizer(files.wordPiece, { libary: 'native' } as never)).rejects.toThrow('tokenizer.libary: there is no such option. Did you mean library?');
-    await expect(tokenizer(files.wordPiece, { library: 'rust' } as never)).rejects.toThrow("tokenizer.library: must be 'native' or 'javascript'");
+    await expect(tokenizer(files.wordPiece, { library: 'python' } as never)).rejects.toThrow("tokenizer.library: must be 'native' or 'javascript'");
   });
 });
 

@@ -231,7 +231,10 @@ describe.runIf(present)('executor of tfjs-node', () => {
       }
       const [got, wanted] = [await values(executor), await values(reference)];
       for (const [name, numbers] of Object.entries(wanted)) numbers.forEach((x, i) => expect(got[name]?.[i]).toBeCloseTo(x, 5));
-      expect(await executor.evaluate(reading, lines([0]), ['prediction'])).toBeDefined();
+      const answers = await Promise.all([executor, reference].map(async (one) => (await one.evaluate(reading, lines([0, 2]), ['prediction'])).prediction));
+      expect(answers[0]?.shape).toEqual(answers[1]?.shape);
+      expect(answers[1]?.data.length).toBeGreaterThan(0);
+      answers[1]?.data.forEach((x, i) => expect(answers[0]?.data[i]).toBeCloseTo(x, 5));
       expect(said).toHaveLength(3);
       expect(said[0]).toMatch(/^step-reading-sgd is no graph and runs operation by operation: .*cannot read values back/);
       expect(said.map((line) => line.split(' ', 1)[0])).toEqual(['step-reading-sgd', 'gradients-reading', 'evaluate-reading']);

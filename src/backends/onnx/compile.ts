@@ -4,13 +4,14 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MaskflowError } from '../../core/errors.js';
 import { located, locatedError } from '../located.js';
-import { encodeGraph } from './encodeGraph.js';
+import { SEAL, encodeGraph } from './encodeGraph.js';
 import { flatState } from './flatState.js';
 import type { Graph } from './graph.js';
 import { type Provider, providers } from './providers.js';
 import { rewrite } from './rewrites/rewrite.js';
 import type { Runner } from './runner.js';
-import { type Runtime, type RuntimeTensor, emptyTensor, told } from './runtime.js';
+import { type Runtime, emptyTensor, told } from './runtime.js';
+import { refusalOf } from './seal.js';
 import { trace } from './trace.js';
 import type { Work } from './work.js';
 
@@ -34,12 +35,14 @@ export async function compile(work: Work, options: CompileOptions): Promise<Runn
   const rewritten = located(work.of, () => rewrite(trace(work.inputs, work.build), { without }));
   // What stays on a device is a tensor of its own for each value.
   const { graph, vectors } = resident ? { graph: rewritten, vectors: [] } : flatState(rewritten);
-  const model = encodeGraph(graph);
+  // On the host every output has an array to be written into.
+  const refusal = resident ? undefined : await refusalOf(runtime);
+  const model = encodeGraph(graph, { sealed: refusal !== undefined });
   const file = `${work.name.replace(/[^\w.-]+/g, '_')}-${createHash('sha256').update(model).digest('hex').slice(0, 8)}`;
   if (graphs !== undefined) save(graphs, `${file}.onnx`, model);
   if (profile !== undefined) mkdirSync(profile, { recursive: true });
-  const refused = (error: unknown): MaskflowError =>
-    locatedError(
+  const fail = (error: unknown): never => {
+    throw locatedError(
       work.of,
       new MaskflowError({
         rule: `ONNX Runtime failed on the graph ${work.name}: ${told(error)}`,
@@ -47,24 +50,32 @@ export async function compile(work: Work, options: CompileOptions): Promise<Runn
         cause: error,
       }),
     );
-  const session = await runtime.InferenceSession.create(model, sessionOptions(options, graph, file)).catch((error: unknown) => {
-    throw refused(error);
-  });
+  };
+  const session = await runtime.InferenceSession.create(model, sessionOptions(options, graph, file)).catch(fail);
   return {
     vectors,
     single: { weights: below('next/weights/', graph), slots: below('next/slots/', graph) },
     async run(feeds, into = {}) {
-      const fetches: Record<string, RuntimeTensor | null> = {};
-      for (const [name, value] of graph.outputs) fetches[name] = into[name] ?? (resident ? null : emptyTensor(runtime, typeOf(graph, value)));
-      return session.run(feeds, fetches).catch((error: unknown) => {
-        throw refused(error);
+      if (resident) return session.run(feeds, fetchesOf(graph, () => null)).catch(fail);
+      const written = fetchesOf(graph, (name, value) => into[name] ?? emptyTensor(runtime, typeOf(graph, value)));
+      const fetches = refusal === undefined ? written : { [SEAL]: null, ...written };
+      await session.run(feeds, fetches).catch((error: unknown) => {
+        if (told(error) !== refusal) fail(error);
       });
+      return written;
     },
     async release() {
       if (profile !== undefined) session.endProfiling();
       await session.release();
     },
   };
+}
+
+/** What a run is asked for: for each output what `of` answers. */
+function fetchesOf<T>({ outputs }: Graph, of: (name: string, value: string) => T): Record<string, T> {
+  const fetches: Record<string, T> = {};
+  for (const [name, value] of outputs) fetches[name] = of(name, value);
+  return fetches;
 }
 
 /** Outputs with this prefix, without it. */

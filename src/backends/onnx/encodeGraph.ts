@@ -11,14 +11,19 @@ const elementTypes: Readonly<Record<ElementType, number>> = { float32: 1, uint8:
 export interface EncodeOptions {
   /** Whether inputs and outputs have the shapes of the graph, or any; default true. */
   readonly shapes?: boolean;
+  /** Whether an empty sequence called `sealed` is the first output (seal.ts); default false. */
+  readonly sealed?: boolean;
 }
 
+/** Name of that output. */
+export const SEAL = 'sealed';
+
 /** The bytes of the ONNX model. An output that is an input, a constant, or the second of its value passes through Identity. */
-export function encodeGraph(graph: Graph, { shapes = true }: EncodeOptions = {}): Uint8Array {
+export function encodeGraph(graph: Graph, { shapes = true, sealed = false }: EncodeOptions = {}): Uint8Array {
   const writer = new PbfWriter();
   writer.writeVarintField(1, IR_VERSION);
   writer.writeStringField(2, 'maskflow');
-  writer.writeMessage(7, writeGraph, { graph, shapes });
+  writer.writeMessage(7, writeGraph, { graph, shapes, sealed });
   for (const [domain, version] of [
     ['', OPSET],
     ['com.microsoft', 1],
@@ -36,7 +41,7 @@ function writeOpset({ domain, version }: { domain: string; version: number }, wr
 /** A type whose shape is open where it is absent. */
 type Declared = Omit<ValueType, 'shape'> & { readonly shape?: readonly number[] };
 
-function writeGraph({ graph, shapes }: { graph: Graph; shapes: boolean }, writer: PbfWriter): void {
+function writeGraph({ graph, shapes, sealed }: { graph: Graph } & Required<EncodeOptions>, writer: PbfWriter): void {
   const { inputs, outputs, values, constants, nodes } = graph;
   const typeOf = (name: string): ValueType => {
     const type = values.get(name);
@@ -48,9 +53,11 @@ function writeGraph({ graph, shapes }: { graph: Graph; shapes: boolean }, writer
   for (const node of nodes) writer.writeMessage(1, writeNode, node);
   for (const [name, value] of outputs)
     if (name !== value) writer.writeMessage(1, writeNode, { op: 'Identity', inputs: [value], outputs: [name], attributes: {} });
+  if (sealed) writer.writeMessage(1, writeNode, { op: 'SequenceEmpty', inputs: [], outputs: [SEAL], attributes: {} });
   writer.writeStringField(2, 'maskflow');
   for (const [name, data] of constants) writer.writeMessage(5, writeConstant, { name, data, ...typeOf(name) });
   for (const name of inputs) writer.writeMessage(11, writeValue, { name, ...declared(name) });
+  if (sealed) writer.writeMessage(12, writeSequence, SEAL);
   for (const [name, value] of outputs) writer.writeMessage(12, writeValue, { name, ...declared(value) });
 }
 
@@ -81,6 +88,20 @@ function writeConstant({ name, data, shape, type }: { name: string; data: Consta
 function writeValue({ name, ...type }: { name: string } & Declared, writer: PbfWriter): void {
   writer.writeStringField(1, name);
   writer.writeMessage(2, writeType, type);
+}
+
+/** A sequence of float32 tensors. */
+function writeSequence(name: string, writer: PbfWriter): void {
+  writer.writeStringField(1, name);
+  writer.writeMessage(2, writeSequenceType, { type: 'float32' });
+}
+
+function writeSequenceType(element: Declared, writer: PbfWriter): void {
+  writer.writeMessage(4, writeElementType, element);
+}
+
+function writeElementType(element: Declared, writer: PbfWriter): void {
+  writer.writeMessage(1, writeType, element);
 }
 
 function writeType(value: Declared, writer: PbfWriter): void {

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { chooseBackend } from '../../../src/backends/index.js';
 import { type Runtime, isOnDevice } from '../../../src/backends/onnx/runtime.js';
 import type { Provider } from '../../../src/backends/onnx/providers.js';
+import { refusalOf } from '../../../src/backends/onnx/seal.js';
 import { loadWasm } from '../../../src/backends/wasm.js';
 
 export interface CountedRuntime extends Runtime {
@@ -20,7 +21,10 @@ export async function onnxRuntime(provider?: Provider): Promise<(() => CountedRu
     return undefined;
   }
   await loadWasm();
-  const { InferenceSession, Tensor } = createRequire(import.meta.url)('onnxruntime-node') as Runtime;
+  const runtime = createRequire(import.meta.url)('onnxruntime-node') as Runtime;
+  // Tried once for a process: not to be counted.
+  await refusalOf(runtime);
+  const { InferenceSession, Tensor } = runtime;
   return () => {
     const calls = { created: 0, released: 0, runs: 0 };
     const alive = { tensors: 0 };

@@ -7,8 +7,8 @@
 // All take the same steps on the same batches with the same learning rates: their losses must be equal, bit for bit. Steps are
 // many, for what a run costs once (opening the file, two or three large collections of garbage after it) is no cost of the
 // chain: with 20 timed steps it looked like 5 % of them.
-// Run: npm run bench -- overhead. BENCH_BACKEND=cpu chooses another backend, BENCH_STEPS and BENCH_ROUNDS the length, and
-// BENCH_WAYS=chain some of the ways (for profiles; bare is always one).
+// Run: npm run bench -- overhead. BENCH_BACKEND=cpu chooses another backend, BENCH_STEPS and BENCH_ROUNDS the length,
+// BENCH_PREFETCH the batches in flight, and BENCH_WAYS=chain some of the ways (for profiles; bare is always one).
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,6 +57,7 @@ import { median, quantile } from './support/quantile.js';
 const backend = process.env.BENCH_BACKEND ?? 'wasm';
 const steps = Number(process.env.BENCH_STEPS ?? 160);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+const prefetch = process.env.BENCH_PREFETCH === undefined ? {} : { prefetch: Number(process.env.BENCH_PREFETCH) };
 /** Steps at the beginning that are not timed: first allocations, first compilations, and the filling of the prefetch. */
 const warm = 4;
 const seed = 0;
@@ -131,7 +132,7 @@ async function chain(withSinks: boolean, record: (step: Recorded) => void = () =
       }),
     );
   });
-  await run(recipe, { name: 'overhead', backend, seed, out: join(folder, String(runs++)) });
+  await run(recipe, { name: 'overhead', backend, seed, out: join(folder, String(runs++)), ...prefetch });
   return { ...taken, losses };
 }
 

@@ -30,7 +30,7 @@ export function addRun(program: Command): void {
     .option('--allow-software', 'accept a GPU backend that runs on a software adapter')
     .option('--out <DIR>', 'run folder (default: runs/<file name>, numbered where taken)')
     .option('--resume', 'go on from the last checkpoint of the run folder')
-    .option('--prefetch <N>', 'batches in flight', whole(1))
+    .option('--prefetch <N>', 'batches in flight (default: 2)', whole(1))
     .option('--json', 'print result and paths as one JSON object on stdout')
     .addHelpText(
       'after',

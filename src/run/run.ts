@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { chooseBackend } from '../backends/index.js';
 import { Cursor } from '../core/cursor.js';
-import { Gate, enterRun } from '../core/demand/index.js';
+import { Gate, enterRun, usualPrefetch } from '../core/demand/index.js';
 import { MaskflowError, inStage } from '../core/errors.js';
 import type { Files } from '../core/files.js';
 import { checkInteger, checkOptions } from '../core/options.js';
@@ -32,7 +32,7 @@ export interface RunOptions {
   /** Folder of the run; default runs/<name>, numbered. */
   readonly out?: string;
   readonly resume?: boolean;
-  /** Batches in flight; default 4. */
+  /** Batches in flight; default 2. */
   readonly prefetch?: number;
   /** Ends the run after what is in flight, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -60,7 +60,7 @@ export interface RunResult {
  * const { result } = await run(pipeline, { name: 'mine', options: { epochs: 2 }, seed: 7 });
  */
 export async function run<P extends Readonly<Record<string, OptionValue>>>(pipeline: Pipeline<P>, options: RunOptions): Promise<RunResult> {
-  const { name, prefetch = 4, signal, say = () => {}, files = nodeFiles, resume = false } = options;
+  const { name, prefetch = usualPrefetch, signal, say = () => {}, files = nodeFiles, resume = false } = options;
   checkOptions('run', options, [
     'name',
     'options',

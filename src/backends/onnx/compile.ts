@@ -56,7 +56,13 @@ export async function compile(work: Work, options: CompileOptions): Promise<Runn
     vectors,
     single: { weights: below('next/weights/', graph), slots: below('next/slots/', graph) },
     async run(feeds, into = {}) {
-      if (resident) return session.run(feeds, fetchesOf(graph, () => null)).catch(fail);
+      if (resident)
+        return session
+          .run(
+            feeds,
+            fetchesOf(graph, () => null),
+          )
+          .catch(fail);
       const written = fetchesOf(graph, (name, value) => into[name] ?? emptyTensor(runtime, typeOf(graph, value)));
       const fetches = refusal === undefined ? written : { [SEAL]: null, ...written };
       await session.run(feeds, fetches).catch((error: unknown) => {

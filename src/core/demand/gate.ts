@@ -13,8 +13,14 @@ import { fillUpWarning } from './fillUp.js';
 import { nextTurn } from './nextTurn.js';
 import { Place, type Unit } from './place.js';
 
+/**
+ * One batch in the step and one in the making. More would only wait, while what the processor has in its caches goes stale and
+ * the garbage collector comes to take them for long-lived (BENCH_PREFETCH=4 npm run bench -- overhead).
+ */
+export const usualPrefetch = 2;
+
 export interface GateOptions {
-  /** Batches in flight in the whole chain; default 4. */
+  /** Batches in flight in the whole chain; default 2. */
   readonly prefetch?: number;
   readonly seed?: number;
   readonly cursor?: Cursor;
@@ -59,7 +65,7 @@ export class Gate {
   #warnAfter: number;
   #warn: ((message: string) => void) | undefined;
 
-  constructor({ prefetch = 4, seed = 0, cursor = new Cursor(), run, warn, warnAfter = 10_000, observe }: GateOptions = {}) {
+  constructor({ prefetch = usualPrefetch, seed = 0, cursor = new Cursor(), run, warn, warnAfter = 10_000, observe }: GateOptions = {}) {
     if (!Number.isInteger(prefetch) || prefetch < 1) {
       throw new MaskflowError({ stage: 'run', option: 'prefetch', rule: 'must be an integer of at least 1', value: prefetch });
     }

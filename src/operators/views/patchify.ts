@@ -68,11 +68,10 @@ function walk(images: Float32Array, tokens: Float32Array, shape: readonly number
     // Line y of all images lies in patch row floor(y / ph), at row y mod ph of each of its gw patches.
     let token = Math.floor(y / ph) * gw * ph * run + (y % ph) * run;
     for (let gx = 0; gx < gw; gx++) {
-      const source = cut ? image : token;
-      const target = cut ? token : image;
-      // Below some 64 numbers a loop is faster than the view that `set` needs.
-      if (run < 64) for (let i = 0; i < run; i++) to[target + i] = from[source + i] as number;
-      else to.set(from.subarray(source, source + run), target);
+      // Below some 64 numbers a loop is faster than the view that `set` needs; and twice as fast where both places are plain.
+      if (run >= 64) to.set(cut ? from.subarray(image, image + run) : from.subarray(token, token + run), cut ? token : image);
+      else if (cut) for (let i = 0; i < run; i++) to[token + i] = from[image + i] as number;
+      else for (let i = 0; i < run; i++) to[image + i] = from[token + i] as number;
       image += run;
       token += ph * run;
     }

@@ -193,6 +193,34 @@ describe('order and bound through plain RxJS operators', () => {
     );
   });
 
+  it('makes batches ahead only while something waits for the event loop', async () => {
+    const chain = (step: OperatorFunction<unknown, unknown>, g: Gate): Promise<unknown[]> => collect(g, numbers(60).pipe(batch(4), step));
+    // A step on the thread itself: what is made ahead of it would only grow cold.
+    const atOnce = gate({ prefetch: 3 });
+    await chain(mapBounded(async (item) => Promise.resolve(item).then((same) => same)), atOnce);
+    expect(atOnce.mostBatches).toBe(1);
+    // A step elsewhere: the next batches are made meanwhile.
+    const elsewhere = gate({ prefetch: 3 });
+    await chain(slow(2), elsewhere);
+    expect(elsewhere.mostBatches).toBe(3);
+    // And between those that wait, none is.
+    let waits = true;
+    const held: number[] = [];
+    const mixed = gate({ prefetch: 3 });
+    await chain(
+      mapBounded(async (item) => {
+        held.push(mixed.batches);
+        if (waits) await sleep(2);
+        waits = held.length < 5;
+        return item;
+      }),
+      mixed,
+    );
+    // The one that has just left made room for one.
+    expect(held.slice(1, 6)).toEqual([2, 2, 2, 2, 2]);
+    expect(held.slice(8).every((batches) => batches === 1)).toBe(true);
+  });
+
   it('keeps order in parallel maps whatever their delays', async () => {
     await fc.assert(
       fc.asyncProperty(

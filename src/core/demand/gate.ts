@@ -13,10 +13,7 @@ import { fillUpWarning } from './fillUp.js';
 import { nextTurn } from './nextTurn.js';
 import { Place, type Unit } from './place.js';
 
-/**
- * One batch in the step and one in the making. More would only wait, while what the processor has in its caches goes stale and
- * the garbage collector comes to take them for long-lived (BENCH_PREFETCH=4 npm run bench -- overhead).
- */
+/** One batch in the step and one in the making; more would only wait, and be cold when their step comes. */
 export const usualPrefetch = 2;
 
 export interface GateOptions {
@@ -58,6 +55,8 @@ export class Gate {
   #version = 0;
   #moves = 0;
   #underWay = 0;
+  /** Work that was still under way a turn of the event loop later. */
+  #waiting = 0;
   #watching = false;
   #guessing = new Set<Place>();
   #sinceArrival = 0;
@@ -141,12 +140,32 @@ export class Gate {
     });
   }
 
+  /**
+   * Batches that may be held before sources wait: `prefetch` while anything waits for the event loop. Where all happens at
+   * once, on the one thread, a batch made ahead gains nothing and is cold when its step comes: then one.
+   */
+  get ahead(): number {
+    return this.#waiting > 0 ? this.prefetch : 1;
+  }
+
   /** Work that will bring something about by itself: while there is any, nobody waits in vain. */
   async working<T>(work: T | Promise<T>): Promise<T> {
     this.#underWay++;
+    let ended = false;
+    let waiting = false;
+    if (this.prefetch > 1) {
+      nextTurn(() => {
+        if (ended) return;
+        waiting = true;
+        this.#waiting++;
+        this.changed();
+      });
+    }
     try {
       return await work;
     } finally {
+      ended = true;
+      if (waiting) this.#waiting--;
       this.#underWay--;
       this.moved();
       if (this.#guessing.size > 0) this.#watch();

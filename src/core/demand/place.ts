@@ -177,7 +177,7 @@ export class Place {
   isOpen(): boolean {
     if (this.isSource && this.gate.paused) return false;
     // Where no batch is held below, one may always come: what fills the budget above or beside may be waiting for it.
-    if (this.unit !== 'batch' && this.gate.batches >= this.gate.prefetch && this.#leadsToBatches()) return false;
+    if (this.unit !== 'batch' && this.gate.batches >= this.gate.ahead && this.#leadsToBatches()) return false;
     if (this.gate.full === 0) return true;
     // What is only assumed to be below might be a neighbouring branch, which in turn waits for this one.
     for (const place of this.#known()) if (place.unit === 'sample' && place.held >= place.limit) return false;

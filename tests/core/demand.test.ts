@@ -197,7 +197,10 @@ describe('order and bound through plain RxJS operators', () => {
     const chain = (step: OperatorFunction<unknown, unknown>, g: Gate): Promise<unknown[]> => collect(g, numbers(60).pipe(batch(4), step));
     // A step on the thread itself: what is made ahead of it would only grow cold.
     const atOnce = gate({ prefetch: 3 });
-    await chain(mapBounded(async (item) => Promise.resolve(item).then((same) => same)), atOnce);
+    await chain(
+      mapBounded(async (item) => Promise.resolve(item).then((same) => same)),
+      atOnce,
+    );
     expect(atOnce.mostBatches).toBe(1);
     // A step elsewhere: the next batches are made meanwhile.
     const elsewhere = gate({ prefetch: 3 });
@@ -218,7 +221,8 @@ describe('order and bound through plain RxJS operators', () => {
     );
     // The one that has just left made room for one.
     expect(held.slice(1, 6)).toEqual([2, 2, 2, 2, 2]);
-    expect(held.slice(8).every((batches) => batches === 1)).toBe(true);
+    // A batch that is worked on at once is not held before.
+    expect(held.slice(8)).toEqual([0, 0, 0, 0, 0, 0, 0]);
   });
 
   it('keeps order in parallel maps whatever their delays', async () => {

@@ -22,7 +22,7 @@ const { workload: chosenWorkloads, asked, threads, rounds, length, foreign, limi
 const checks = 10;
 /** Largest relative difference of a loss. */
 const tolerance = 1e-5;
-const slow = (name: string, workload: string): boolean => workload !== 'mainJob' && ['wasm', 'cpu'].includes(name);
+const slow = (name: string, workload: string): boolean => workload !== 'mainJob' && ['wasm', 'wasm-shipped', 'cpu'].includes(name);
 /** From how many seconds a burst takes part in three rounds only. */
 const long = 4;
 

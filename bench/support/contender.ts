@@ -4,6 +4,7 @@
 import { createInterface } from 'node:readline';
 import type { StepOutcome } from 'maskflow';
 import { chooseBackend } from 'maskflow/backends';
+import { shippedKernels } from './asShipped.js';
 import { type SessionTimes, observeSessions } from './observeSessions.js';
 import { residentOf } from './resident.js';
 import { workloads } from './workloads.js';
@@ -12,10 +13,12 @@ const [engine = '', name = '', checks = '10'] = process.argv.slice(2);
 const say = (message: Readonly<Record<string, unknown>>): void => console.log(JSON.stringify(message));
 
 const sessions: SessionTimes | undefined = engine === 'onnx' ? await observeSessions() : undefined;
+const putBack = process.env.BENCH_KERNELS === 'shipped' ? await shippedKernels() : undefined;
 const chosen = await chooseBackend({ backend: engine }).catch((error: unknown) => {
   say({ skipped: error instanceof Error ? error.message : String(error) });
   process.exit(0);
 });
+const added = putBack?.();
 const { program, batch, optimizer, scalars, clip, weights } = (workloads[name] as (typeof workloads)[string])();
 const startRss = residentOf('self');
 const executor = chosen.executor({ seed: 0 });
@@ -40,7 +43,8 @@ for (let i = 0; i < Number(checks); i++) {
   first.push(milliseconds);
 }
 const compiled = sessions && { sessions: sessions.created - trial.created, sessionMilliseconds: sessions.creating - trial.creating };
-say({ ready: true, version: chosen.device, losses, ms: first, startRss, ...compiled });
+const version = added === undefined ? chosen.device : `${chosen.device}; kernels that it lacks: ${added.join(', ')}`;
+say({ ready: true, version, losses, ms: first, startRss, ...compiled });
 
 /** `n`: a burst. */
 async function burst(n: number): Promise<void> {

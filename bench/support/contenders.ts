@@ -19,6 +19,7 @@ const peers: readonly { readonly name: string; readonly module: string; readonly
 export const engineNames: readonly string[] = backends.filter(({ load }) => load !== undefined).map(({ name }) => name);
 /** One of our engines in another way than the default. */
 const variants: Readonly<Record<string, { readonly engine: string; readonly env: Readonly<Record<string, string>> }>> = {
+  'wasm-shipped': { engine: 'wasm', env: { BENCH_KERNELS: 'shipped' } },
   'tfjs-node-eager': { engine: 'tfjs-node', env: { MASKFLOW_TFJS_NODE_GRAPHS: 'off' } },
 };
 export const contenderNames: readonly string[] = [...engineNames, ...Object.keys(variants), ...peers.map(({ name }) => name)];

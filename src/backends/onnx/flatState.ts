@@ -2,6 +2,7 @@
 // together before the update and apart after it, and a session takes and gives one tensor instead of dozens. A graph reads
 // small weights for its layers by name as before: those tensors are views of the vector.
 import type { Graph, Node } from './graph.js';
+import { nameOutputs } from './rewrites/nameOutputs.js';
 
 /** Values that lie end to end: an input `name`, an output `next/name`. */
 export interface StateVector {
@@ -48,7 +49,8 @@ export function flatState(graph: Graph): FlatState {
     outputs.set(`next/${name}`, split.inputs[0] as string);
   }
   if (vectors.length === 0) return { graph, vectors };
-  return { graph: swept(graph, renamed, outputs), vectors };
+  // What comes out for a vector was an inner value: by its own name it would be copied out.
+  return { graph: nameOutputs(swept(graph, renamed, outputs)), vectors };
 }
 
 /** The node whose parts, and nothing else, become the outputs of these members, in their order. */

@@ -36,6 +36,8 @@ describe('flatState', () => {
     // What a layer reads stays an input, what nobody reads does not.
     expect(graph.inputs).toEqual(['weights/a', 'gradients/a', 'gradients/b', 'gradients/c', 'state/0']);
     expect([...graph.outputs.keys()]).toEqual(['layer', 'next/state/0']);
+    // A value of another name would be copied out.
+    expect(graph.outputs.get('next/state/0')).toBe('next/state/0');
     expect(counts(graph)).toEqual({ Reshape: 2, Concat: 1, Sub: 1, Neg: 1 });
     if (!present()) return;
     const data = (name: string, seed: number) =>

@@ -7,7 +7,7 @@ import { rule } from './rule.js';
 import { elementwise, sameShape } from './shapes.js';
 
 /** Numbers of the largest tensor that goes into a vector: beyond it, the copy of the gradient costs more than starts do. */
-const LIMIT = 16_384;
+const LIMIT = 40_000;
 /** Fewer than so many tensors stay alone. */
 const FEWEST = 3;
 

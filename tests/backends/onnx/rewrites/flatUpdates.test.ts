@@ -40,7 +40,7 @@ describe('flatUpdates', () => {
   it('leaves large parameters, fewer than three, and those with scalars of their own', () => {
     const s = new Sketch();
     const [rate, other] = [s.input([]), s.input([])];
-    const large = [0, 1, 2].map(() => update(s, [165, 100], rate));
+    const large = [0, 1, 2].map(() => update(s, [201, 200], rate));
     const graph = s.graph(...[update(s, [3], rate), update(s, [5], rate), update(s, [2], other), ...large].flat());
     expect(flatUpdates(graph)).toBe(graph);
   });

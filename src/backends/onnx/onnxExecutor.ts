@@ -9,20 +9,17 @@ import {
   type Executor,
   type Gradients,
   type Optimizer,
-  type Parameters,
   type Program,
   type StepOutcome,
   type UpdateScalars,
-  signatureOf,
 } from '../../core/program.js';
 import { checkClip } from '../checkClip.js';
 import { foreign } from '../gradientHandle.js';
-import { type Declaration, declarationOf, inputsOf, trainedBy } from '../inputsOf.js';
+import { trainedBy } from '../inputsOf.js';
 import { located } from '../located.js';
-import { signatureKey } from '../signatureKey.js';
-import { slotsOf } from '../updatedBy.js';
 import { useBackend } from '../useBackend.js';
 import type { Values } from '../weightSets.js';
+import { Declarations } from './declarations.js';
 import { deviceMemory } from './deviceMemory.js';
 import type { Fallback } from './eagerRunner.js';
 import { evaluateWork } from './evaluateWork.js';
@@ -32,7 +29,6 @@ import { type HostGradient, OnnxGradients, type OnnxGradientsOwner } from './onn
 import { OnnxWeights } from './onnxWeights.js';
 import { type Provider, providerNames, providers } from './providers.js';
 import { type Runtime, type RuntimeTensor, type RuntimeTensors, tensorOf } from './runtime.js';
-import { Recent } from './recent.js';
 import type { Runner } from './runner.js';
 import { Sessions } from './sessions.js';
 import { squaresWork } from './squaresWork.js';
@@ -94,9 +90,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
   const memory = resident ? deviceMemory(runtime, new Transfers(runtime, executionProviders), turns) : hostMemory(runtime);
   const sessions = new Sessions({ runtime, provider, threads, spinning, graphs, profile, limit, fallback, onHost: memory.onHost, warn });
   const weights = new OnnxWeights(seed, enter, memory, turns);
-  // What programs and optimisers say of themselves is the same every time; asking costs a small step a tenth of its time.
-  const declarations = new Recent<Declaration>(4 * limit);
-  const slots = new Recent<Parameters>(4 * limit);
+  const declarations = new Declarations(seed, 4 * limit);
   const tensor = (column: Column): RuntimeTensor => tensorOf(runtime, column);
   const float = (value: number): RuntimeTensor => new runtime.Tensor('float32', Float32Array.of(value), []);
 
@@ -118,14 +112,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
   const given = async (program: Program, batch: AnyBatch, set: string) => {
     enter();
     const { key, inputs, values } = located(program.recipe, () => {
-      const signature = signatureOf(batch);
-      const key = `${sessions.number(program)} ${signatureKey(signature)}`;
-      const inputs = inputsOf(
-        program,
-        batch,
-        seed,
-        declarations.ensure(key, () => declarationOf(program, signature)),
-      );
+      const { key, inputs } = declarations.inputs(program, batch);
       return { key, inputs, values: weights.ensure(set, inputs.parameters) };
     });
     await memory.settle(values);
@@ -138,7 +125,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
   /** The slots that an optimiser keeps for these weights; those that are `made` here count once an update has been written. */
   const slotsFor = (optimizer: Optimizer, set: string, key: string, before: Values<StateValue>) =>
     located(optimizer.recipe, () => {
-      const wanted = slots.ensure(`${sessions.number(optimizer)} ${key}`, () => slotsOf(optimizer, before));
+      const wanted = declarations.slots(optimizer, key, before);
       return { wanted, ...weights.prepare(`${set}.optimizer`, wanted) };
     });
 
@@ -221,7 +208,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
         const before = weights.pick(set, Object.keys(changes));
         const key = shapes(changes);
         const { wanted, values, made } = slotsFor(optimizer, set, key, before);
-        const runner = await sessions.get(`update ${sessions.number(optimizer)} ${key}`, () => updateWork(optimizer, changes, wanted));
+        const runner = await sessions.get(`update ${declarations.number(optimizer)} ${key}`, () => updateWork(optimizer, changes, wanted));
         const feeds: Feeds = {};
         putAll(feeds, 'gradients', changes, tensor);
         const { accept } = await exchange(runner, feeds, { read: before, written: before, slots: values }, { learningRate, step });
@@ -249,7 +236,7 @@ export function onnxExecutor(options: OnnxExecutorOptions): Executor {
       for (const name of located(program.recipe, () => trainedBy(inputs))) before[name] = values[name] as StateValue;
       const { wanted, values: state, made } = slotsFor(optimizer, program.weights, key, before);
       // 2. The run. It writes beside the weights.
-      const runner = await sessions.get(`step ${key} ${sessions.number(optimizer)} ${clips}`, () => stepWork(program, inputs, optimizer, wanted, clips));
+      const runner = await sessions.get(`step ${key} ${declarations.number(optimizer)} ${clips}`, () => stepWork(program, inputs, optimizer, wanted, clips));
       const { learningRate, step: number } = scalars;
       const { answers, accept } = await exchange(
         runner,

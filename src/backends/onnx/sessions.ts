@@ -24,8 +24,6 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #runners: Recent<Runner>;
   readonly #told = new Set<string>();
-  readonly #numbers = new WeakMap<object, number>();
-  #numbered = 0;
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#runners = new Recent(options.limit);
@@ -33,14 +31,6 @@ export class Sessions {
 
   get size(): number {
     return this.#runners.size;
-  }
-
-  /** A key part that stands for an object: programs and optimisers are the same where they are the same object. */
-  number(object: object): number {
-    const known = this.#numbers.get(object);
-    if (known !== undefined) return known;
-    this.#numbers.set(object, this.#numbered);
-    return this.#numbered++;
   }
 
   /** The runner of this key; `work` describes it where there is none. */

@@ -19,20 +19,10 @@ export class SavedGraphs {
   /** Undefined for work that has to be done eagerly. */
   readonly #graphs: Recent<{ readonly graph: SavedGraph | undefined }>;
   readonly #told = new Set<string>();
-  readonly #numbers = new WeakMap<object, number>();
-  #numbered = 0;
   constructor({ engine, limit, warn }: SavedGraphsOptions) {
     this.#engine = engine;
     this.#warn = warn;
     this.#graphs = new Recent(limit);
-  }
-
-  /** A key part that stands for an object: programs and optimisers are the same where they are the same object. */
-  number(object: object): number {
-    const known = this.#numbers.get(object);
-    if (known !== undefined) return known;
-    this.#numbers.set(object, this.#numbered);
-    return this.#numbered++;
   }
 
   /** The graph of this key, made of `work` where there is none; undefined for work that cannot be traced. */

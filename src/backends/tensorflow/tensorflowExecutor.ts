@@ -4,23 +4,21 @@
 import * as tf from '@tensorflow/tfjs';
 import type { AnyBatch, Column } from '../../core/batch.js';
 import { checkInteger, checkOptions } from '../../core/options.js';
-import { type Executor, type Gradients, type Optimizer, type Parameters, type Program, type Tensor, type Tensors, signatureOf } from '../../core/program.js';
+import { type Executor, type Gradients, type Optimizer, type Parameters, type Program, type Tensor, type Tensors } from '../../core/program.js';
 import type { Recipe } from '../../core/recipe.js';
 import { checkClip } from '../checkClip.js';
 import { eagerExecutor, upload } from '../eagerExecutor.js';
 import { EagerGradients } from '../eagerGradients.js';
 import { eagerState } from '../eagerState.js';
 import { foreign } from '../gradientHandle.js';
-import { type Declaration, type ProgramInputs, declarationOf, inputsOf, trainedBy } from '../inputsOf.js';
+import { type ProgramInputs, trainedBy } from '../inputsOf.js';
 import { located } from '../located.js';
+import { Declarations } from '../onnx/declarations.js';
 import { evaluateWork } from '../onnx/evaluateWork.js';
 import { gradientsWork } from '../onnx/gradientsWork.js';
-import { Recent } from '../onnx/recent.js';
 import { stepWork } from '../onnx/stepWork.js';
 import { updateWork } from '../onnx/updateWork.js';
 import { eachUnder, prefixed, putAll } from '../onnx/work.js';
-import { signatureKey } from '../signatureKey.js';
-import { slotsOf } from '../updatedBy.js';
 import { GraphGradients } from './graphGradients.js';
 import { SavedGraphs } from './savedGraphs.js';
 
@@ -53,22 +51,13 @@ export function tensorflowExecutor(options: TensorflowExecutorOptions): Executor
   const { enter, owner, weights } = state;
   const eager = eagerExecutor({ backend, seed, tfjs: 'tensorflow' }, state);
   const graphs = new SavedGraphs({ engine: backend, limit, warn });
-  // What programs and optimisers say of themselves is the same every time.
-  const declarations = new Recent<Declaration>(4 * limit);
-  const slots = new Recent<Parameters>(4 * limit);
+  const declarations = new Declarations(seed, 4 * limit);
 
   /** What a program reads, and the key of its signature. */
   const given = (program: Program, batch: AnyBatch, set: string) => {
     enter();
     return located(program.recipe, () => {
-      const signature = signatureOf(batch);
-      const key = `${graphs.number(program)} ${signatureKey(signature)}`;
-      const inputs = inputsOf(
-        program,
-        batch,
-        seed,
-        declarations.ensure(key, () => declarationOf(program, signature)),
-      );
+      const { key, inputs } = declarations.inputs(program, batch);
       return { key, inputs, values: weights.ensure(set, inputs.parameters) };
     });
   };
@@ -117,7 +106,7 @@ export function tensorflowExecutor(options: TensorflowExecutorOptions): Executor
       const before = located(optimizer.recipe, () => weights.pick(set, Object.keys(changes)));
       const key = JSON.stringify(Object.entries(changes).map(([name, { shape }]) => [name, ...shape]));
       const wanted = slotsFor(optimizer, key, before);
-      const graph = graphs.get(`update ${graphs.number(optimizer)} ${key}`, () => updateWork(optimizer, changes, wanted));
+      const graph = graphs.get(`update ${declarations.number(optimizer)} ${key}`, () => updateWork(optimizer, changes, wanted));
       if (graph === undefined) return await eager.update(optimizer, set, handle, { learningRate, step: number });
       exchange(optimizer, set, before, wanted, (state) => {
         const feeds = { ...prefixed('weights', before), ...prefixed('gradients', changes), ...prefixed('slots', state) };
@@ -135,7 +124,7 @@ export function tensorflowExecutor(options: TensorflowExecutorOptions): Executor
     const { key, inputs, values } = given(program, batch, program.weights);
     const before = Object.fromEntries(located(program.recipe, () => trainedBy(inputs)).map((name) => [name, values[name] as Tensor]));
     const wanted = slotsFor(optimizer, key, before);
-    const graph = graphs.get(`step ${key} ${graphs.number(optimizer)} ${clips}`, () => stepWork(program, inputs, optimizer, wanted, clips));
+    const graph = graphs.get(`step ${key} ${declarations.number(optimizer)} ${clips}`, () => stepWork(program, inputs, optimizer, wanted, clips));
     if (graph === undefined) return eager.step(program, batch, optimizer, { learningRate, step: number }, limits);
     return exchange(optimizer, program.weights, before, wanted, (state) => {
       const feeds = { ...prefixed('weights', values), ...prefixed('slots', state) };
@@ -151,7 +140,7 @@ export function tensorflowExecutor(options: TensorflowExecutorOptions): Executor
 
   /** The slots that an optimiser keeps for these weights. */
   const slotsFor = (optimizer: Optimizer, key: string, before: Tensors): Parameters =>
-    located(optimizer.recipe, () => slots.ensure(`${graphs.number(optimizer)} ${key}`, () => slotsOf(optimizer, before)));
+    located(optimizer.recipe, () => declarations.slots(optimizer, key, before));
 
   /** Runs an update. Where it counts, its answers become the weights and slots; else nothing has happened. */
   const exchange = <T>(

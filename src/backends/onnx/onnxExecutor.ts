@@ -5,14 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { AnyBatch, Column } from '../../core/batch.js';
 import { MaskflowError } from '../../core/errors.js';
 import { check, checkInteger, checkOptions } from '../../core/options.js';
-import {
-  type Executor,
-  type Gradients,
-  type Optimizer,
-  type Program,
-  type StepOutcome,
-  type UpdateScalars,
-} from '../../core/program.js';
+import type { Executor, Gradients, Optimizer, Program, StepOutcome, UpdateScalars } from '../../core/program.js';
 import { checkClip } from '../checkClip.js';
 import { foreign } from '../gradientHandle.js';
 import { trainedBy } from '../inputsOf.js';

@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { AnyBatch, Column } from '../../core/batch.js';
 import { checkInteger, checkOptions } from '../../core/options.js';
-import { type Executor, type Gradients, type Optimizer, type Parameters, type Program, type Tensor, type Tensors } from '../../core/program.js';
+import type { Executor, Gradients, Optimizer, Parameters, Program, Tensor, Tensors } from '../../core/program.js';
 import type { Recipe } from '../../core/recipe.js';
 import { checkClip } from '../checkClip.js';
 import { eagerExecutor, upload } from '../eagerExecutor.js';

@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type Data as ArrowData, DataType, type Field, Type } from 'apache-arrow';
 import { innermost, laidOut, tensorLayout } from '../../core/arrow/tensor.js';
-import type { Column, Data } from '../../core/batch.js';
+import { type Column, type Data, sizeOf } from '../../core/batch.js';
 import { MaskflowError } from '../../core/errors.js';
 import { damaged } from './damaged.js';
 
@@ -246,10 +246,16 @@ function tensorReader(field: Field, data: ArrowData): Read {
     return (row) => Array.from({ length: side }, (_, i) => read(row * side + i));
   }
   let column: Column | undefined;
+  /** One array for all rows: `batch` sees at a glance that their shapes are equal. */
+  let shape: readonly number[] = [];
+  let size = 0;
   return (row) => {
-    column ??= wholeTensor(field, data);
-    const size = column.data.length / Math.max(1, data.length);
-    return { data: column.data.subarray(row * size, (row + 1) * size), shape: column.shape.slice(1) };
+    if (column === undefined) {
+      column = wholeTensor(field, data);
+      shape = Object.freeze(column.shape.slice(1));
+      size = sizeOf(shape);
+    }
+    return { data: column.data.subarray(row * size, (row + 1) * size), shape };
   };
 }
 

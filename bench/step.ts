@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContenderProcess, type Ready } from './support/contenderProcess.js';
-import { contenderNames, contenderOf, references } from './support/contenders.js';
+import { contenderNames, contenderOf, onGpu, references } from './support/contenders.js';
 import { line } from './support/line.js';
 import { busySeconds } from './support/processor.js';
 import { median, quantile } from './support/quantile.js';
@@ -21,7 +21,7 @@ const { workload: chosenWorkloads, asked, threads, rounds, length, foreign, limi
 /** Steps whose losses are compared; a contender that needs seconds for one takes fewer. */
 const checks = 10;
 /** Largest relative difference of a loss. */
-const tolerance = 1e-5;
+const tolerance = (name: string): number => (onGpu(name) ? 1e-4 : 1e-5);
 const slow = (name: string, workload: string): boolean => workload !== 'mainJob' && ['wasm', 'wasm-shipped', 'cpu'].includes(name);
 /** From how many seconds a burst takes part in three rounds only. */
 const long = 4;
@@ -178,8 +178,8 @@ async function measure(workload: string, folder: string): Promise<void> {
     for (const row of rows) line('step', row);
     console.error(`\n${workload}, ${threads} threads\n${table(columns, rows)}\n`);
     for (const { contender, lossDifference } of rows) {
-      if (lossDifference <= tolerance) continue;
-      console.error(`${contender} on ${workload}: its losses differ by ${lossDifference}, more than ${tolerance}`);
+      if (lossDifference <= tolerance(contender)) continue;
+      console.error(`${contender} on ${workload}: its losses differ by ${lossDifference}, more than ${tolerance(contender)}`);
       process.exitCode = 1;
     }
   } finally {

@@ -1,17 +1,21 @@
 """The step in PyTorch: eager or torch.compile, attention written out or by scaled_dot_product_attention (slower on a CPU
 at these sizes), the fused optimiser.
-usage: torchPeer.py FOLDER eager|compile plain|sdpa"""
+usage: torchPeer.py FOLDER eager|compile plain|sdpa [cuda]"""
 import sys
 
 import torch
 import torch.nn.functional as F
 
-from peer import Job, serve
+from peer import Job, say, serve
 
 job, mode, kind = Job(sys.argv[1]), sys.argv[2], sys.argv[3]
+device = sys.argv[4] if len(sys.argv) > 4 else 'cpu'
+if device == 'cuda' and not torch.cuda.is_available():
+    say(skipped='PyTorch finds no CUDA device')
+    sys.exit()
 torch.set_num_threads(job.threads)
-P = {name: torch.nn.Parameter(torch.from_numpy(value)) for name, value in job.weights.items()}
-T = {name: torch.from_numpy(value) for name, value in {**job.batch, **job.tables}.items()}
+P = {name: torch.nn.Parameter(torch.from_numpy(value).to(device)) for name, value in job.weights.items()}
+T = {name: torch.from_numpy(value).to(device) for name, value in {**job.batch, **job.tables}.items()}
 eps = job.model['eps']
 
 
@@ -44,7 +48,7 @@ def blocks_loss():
 
 if job.model['kind'] == 'masked':
     visible = T['visible'].long()
-    restore = torch.from_numpy(job.restore_ids()).long()
+    restore = torch.from_numpy(job.restore_ids()).long().to(device)
     hidden = T['mask'].flatten(1).float()
     positions = T['vit.embeddings.position_embeddings']
 
@@ -91,4 +95,4 @@ def step():
     return loss.item()
 
 
-serve(job, torch.__version__, step)
+serve(job, f'{torch.__version__}, {torch.cuda.get_device_name()}' if device == 'cuda' else torch.__version__, step)

@@ -9,6 +9,7 @@ import type { Contender } from './contenderProcess.js';
 const peers: readonly { readonly name: string; readonly module: string; readonly script: string; readonly args: readonly string[] }[] = [
   { name: 'torch', module: 'torch', script: 'torchPeer.py', args: ['eager', 'plain'] },
   { name: 'torch-sdpa', module: 'torch', script: 'torchPeer.py', args: ['eager', 'sdpa'] },
+  { name: 'torch-cuda', module: 'torch', script: 'torchPeer.py', args: ['eager', 'sdpa', 'cuda'] },
   { name: 'torch-compile', module: 'torch', script: 'torchPeer.py', args: ['compile', 'plain'] },
   { name: 'tensorflow', module: 'tensorflow', script: 'tensorflowPeer.py', args: ['graph'] },
   { name: 'tensorflow-xla', module: 'tensorflow', script: 'tensorflowPeer.py', args: ['xla'] },
@@ -19,13 +20,18 @@ const peers: readonly { readonly name: string; readonly module: string; readonly
 export const engineNames: readonly string[] = backends.filter(({ load }) => load !== undefined).map(({ name }) => name);
 /** One of our engines in another way than the default. */
 const variants: Readonly<Record<string, { readonly engine: string; readonly env: Readonly<Record<string, string>> }>> = {
+  'onnx-webgpu': { engine: 'onnx', env: { MASKFLOW_ONNX_PROVIDER: 'webgpu' } },
+  'onnx-cuda': { engine: 'onnx', env: { MASKFLOW_ONNX_PROVIDER: 'cuda' } },
   'wasm-shipped': { engine: 'wasm', env: { BENCH_KERNELS: 'shipped' } },
   'tfjs-node-eager': { engine: 'tfjs-node', env: { MASKFLOW_TFJS_NODE_GRAPHS: 'off' } },
 };
 export const contenderNames: readonly string[] = [...engineNames, ...Object.keys(variants), ...peers.map(({ name }) => name)];
 
 /** With whose times the others are compared: the first of these that takes part, else the first contender. */
-export const references: readonly string[] = ['torch', 'tensorflow'];
+export const references: readonly string[] = ['torch', 'torch-cuda', 'tensorflow'];
+
+/** Contenders on a GPU, whose sums are rounded in other orders. */
+export const onGpu = (name: string): boolean => /-(webgpu|cuda|gpu)$|^webgpu$/.test(name);
 
 const local = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { delimiter } from 'node:path';
 import { parseArgs } from 'node:util';
 import { contenderNames, engineNames, findPythons } from './contenders.js';
-import { workloads } from './workloads.js';
+import { usualWorkloads, workloads } from './workloads.js';
 
 export interface StepOptions {
   readonly workload: readonly string[];
@@ -37,7 +37,7 @@ export function stepOptions(args: readonly string[] = process.argv.slice(2)): St
   const { values: given } = parseArgs({
     args: [...args],
     options: {
-      workload: { type: 'string', default: Object.keys(workloads).join(',') },
+      workload: { type: 'string', default: usualWorkloads.join(',') },
       contenders: { type: 'string' },
       python: { type: 'string', multiple: true },
       threads: { type: 'string', default: String(availableParallelism()) },
